@@ -1,0 +1,455 @@
+"""Signals: every measurable that etcdscope knows, declared once.
+
+Nothing else in the code knows a metric's text name. A signal's kind is what etcd really does
+with it, whatever its name says (``proposals_committed_total`` is a gauge). Versions and aliases
+were read from etcd's sources and checked against recorded scrapes of 3.4.23 to 3.6.14.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How a signal behaves over time."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+    STATE = "state"  # a word or a hex id, compared only for equality
+    FACT = "fact"  # a structured value, such as a member list
+
+
+class Unit(StrEnum):
+    """The unit of a signal's numbers."""
+
+    NONE = ""
+    SECONDS = "s"
+    BYTES = "B"
+    ENTRIES = "entries"
+    COUNT = "count"
+    RATIO = "ratio"
+    UNIX = "unix s"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signal:
+    """One named measurable.
+
+    ``metrics``: the series' names in ``/metrics``, oldest alias last; empty where the signal comes
+    from elsewhere. ``by``: the label whose value keys the signal's series (``To`` of a peer).
+    ``where``: label values that a series must carry to count. ``keep``: seconds of history that
+    judgement needs. ``first``/``last``: versions of etcd that have it; None is "all we know".
+    """
+
+    name: str
+    unit: Unit
+    kind: Kind
+    source: str
+    means: str
+    metrics: tuple[str, ...] = ()
+    by: str | None = None
+    where: tuple[tuple[str, str], ...] = ()
+    keep: float = 120.0
+    first: tuple[int, int, int] | None = None
+    last: tuple[int, int, int] | None = None
+
+    @property
+    def fresh(self) -> float:
+        """Return for how many seconds a value says something about now."""
+        return FRESH.get(self.source, 3.0)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# A value older than this says nothing about now: six looks of a fast source, a little more than
+# two looks of a slow one.
+FRESH = {
+    "/metrics": 12.0,
+    "Cluster.MemberList": 15.0,
+    "Maintenance.Alarm": 15.0,
+    "certificate": 7200.0,
+}
+
+
+TABLE: dict[str, Signal] = {}
+
+
+def _declare(
+    name: str,
+    unit: Unit,
+    kind: Kind,
+    source: str,
+    means: str,
+    *metrics: str,
+    by: str | None = None,
+    where: tuple[tuple[str, str], ...] = (),
+    keep: float = 120.0,
+    first: tuple[int, int, int] | None = None,
+    last: tuple[int, int, int] | None = None,
+) -> Signal:
+    signal = Signal(name, unit, kind, source, means, metrics, by, where, keep, first, last)
+    TABLE[name] = signal
+    return signal
+
+
+_S, _B, _E, _N, _W = Unit.SECONDS, Unit.BYTES, Unit.ENTRIES, Unit.COUNT, Unit.NONE
+_G, _C, _H, _T, _F = Kind.GAUGE, Kind.COUNTER, Kind.HISTOGRAM, Kind.STATE, Kind.FACT
+_METRICS_KEEP = 960.0  # 15 minutes at the slow cadence and a little
+
+# --- status: Maintenance.Status ------------------------------------------------------------------
+_ST = "Maintenance.Status"
+CLUSTER_ID = _declare("cluster_id", _W, _T, _ST, "Cluster id in the answer's header, hex.")
+VERSION = _declare("version", _W, _T, _ST, "Version of the member's etcd.")
+LEADER = _declare("leader", _W, _T, _ST, "Whom the member calls leader, hex; empty for none.")
+APPLIED_TERM = _declare("applied_term", _N, _G, _ST, "Term of the last applied entry.")
+COMMITTED_INDEX = _declare("committed_index", _E, _G, _ST, "Last committed raft index.")
+APPLIED_INDEX = _declare("applied_index", _E, _G, _ST, "Last applied raft index.", first=(3, 4, 0))
+REVISION = _declare("revision", _N, _G, _ST, "Key-value store revision.")
+DB_BYTES = _declare(
+    "db_bytes", _B, _G, _ST, "Physical size of the database file.", keep=_METRICS_KEEP
+)
+DB_IN_USE_BYTES = _declare(
+    "db_in_use_bytes", _B, _G, _ST, "Size of the pages in use.", keep=_METRICS_KEEP, first=(3, 4, 0)
+)
+IS_LEARNER = _declare(
+    "is_learner", _W, _G, _ST, "1 while the member is a learner.", first=(3, 4, 0)
+)
+STATUS_ERRORS = _declare("status_errors", _W, _F, _ST, "Texts of Status.errors, a tuple.")
+STATUS_SECONDS = _declare("status_seconds", _S, _G, _ST, "How long the Status call took.")
+
+# --- raftvars: /debug/vars -------------------------------------------------------------------
+_RV = "/debug/vars raft.status"
+RAFT_STATE = _declare(
+    "raft_state", _W, _T, _RV, "leader, follower, candidate or pre-candidate, by raft itself."
+)
+RAFT_TERM = _declare(
+    "raft_term", _N, _G, _RV, "Raft's current term, failed elections included.", keep=620.0
+)
+RAFT_LEAD = _declare(
+    "raft_lead", _W, _T, _RV, "Raft's own view of the leader, hex; empty for none.", keep=620.0
+)
+RAFT_COMMIT = _declare("raft_commit", _E, _G, _RV, "Raft's commit index.")
+RAFT_APPLIED = _declare("raft_applied", _E, _G, _RV, "Raft's applied index.")
+PROGRESS_MATCH = _declare(
+    "progress_match",
+    _E,
+    _G,
+    _RV,
+    "On the leader: highest index known to be on that member, itself included.",
+    by="peer",
+)
+PROGRESS_STATE = _declare(
+    "progress_state", _W, _T, _RV, "On the leader: probe, replicate or snapshot.", by="peer"
+)
+LEAD_TRANSFEREE = _declare(
+    "lead_transferee",
+    _W,
+    _T,
+    _RV,
+    "On the leader: to whom leadership is being handed; empty for none.",
+    keep=620.0,
+)
+RAFTVARS_SECONDS = _declare("raftvars_seconds", _S, _G, _RV, "How long /debug/vars took.")
+
+# --- members, alarms -------------------------------------------------------------------------
+MEMBER_LIST = _declare(
+    "member_list",
+    _W,
+    _F,
+    "Cluster.MemberList",
+    "The membership as this member sees it.",
+    keep=_METRICS_KEEP,
+)
+ALARMS = _declare("alarms", _W, _F, _ST, "Raised NOSPACE and CORRUPT alarms, from Status.errors.")
+
+# --- probe and presence --------------------------------------------------------------------------
+_PR = "active probe"
+_TCP = "TCP probe"
+CONNECT_SECONDS = _declare("connect_seconds", _S, _G, _TCP, "TCP connect to the client port.")
+PORT_STATE = _declare(
+    "port_state",
+    _W,
+    _T,
+    _TCP,
+    "open, refused, silent or unresolved, per port.",
+    by="port",
+    keep=620.0,
+)
+HANDSHAKE_SECONDS = _declare("handshake_seconds", _S, _G, _TCP, "TLS handshake on the client port.")
+SERIALIZABLE_SECONDS = _declare("serializable_seconds", _S, _G, _PR, "A serializable read.")
+LINEARIZABLE_SECONDS = _declare("linearizable_seconds", _S, _G, _PR, "A linearizable read.")
+LINEARIZABLE_OK = _declare("linearizable_ok", _W, _G, _PR, "1 if a linearizable read was answered.")
+CLOCK_OFFSET = _declare(
+    "clock_offset", _S, _G, _PR, "By how much the member's clock is ahead, at least; by its Dates."
+)
+CERTIFICATE_END = _declare(
+    "certificate_end",
+    Unit.UNIX,
+    _G,
+    "certificate",
+    "NotAfter of the presented certificate.",
+    by="port",
+    keep=7200.0,
+)
+FAREWELL = _declare(
+    "farewell",
+    _W,
+    _G,
+    _PR,
+    "1 when the member took its leave in order (GOAWAY, or client port closed "
+    "while the peer port still answered).",
+    keep=_METRICS_KEEP,
+)
+PRESENCE = _declare(
+    "presence",
+    _W,
+    _T,
+    _PR,
+    "present, or gone when the held connection was closed by the member.",
+    keep=_METRICS_KEEP,
+)
+
+# --- metrics: /metrics ---------------------------------------------------------------------------
+_M = "/metrics"
+HAS_LEADER = _declare(
+    "has_leader", _W, _G, _M, "1 if the member knows a leader.", "etcd_server_has_leader"
+)
+LEADER_CHANGES = _declare(
+    "leader_changes",
+    _N,
+    _C,
+    _M,
+    "Leader changes seen.",
+    "etcd_server_leader_changes_seen_total",
+    keep=_METRICS_KEEP,
+)
+HEARTBEAT_SEND_FAILURES = _declare(
+    "heartbeat_send_failures",
+    _N,
+    _C,
+    _M,
+    "Leader's own raft loop ran late: a local stall, not the network.",
+    "etcd_server_heartbeat_send_failures_total",
+    keep=_METRICS_KEEP,
+)
+SLOW_APPLIES = _declare(
+    "slow_applies", _N, _C, _M, "Applies, and reads, over 100 ms.", "etcd_server_slow_apply_total"
+)
+SLOW_READ_INDEXES = _declare(
+    "slow_read_indexes", _N, _C, _M, "Slow ReadIndex rounds.", "etcd_server_slow_read_indexes_total"
+)
+READ_INDEXES_FAILED = _declare(
+    "read_indexes_failed",
+    _N,
+    _C,
+    _M,
+    "Failed ReadIndex rounds.",
+    "etcd_server_read_indexes_failed_total",
+)
+PROPOSALS_COMMITTED = _declare(
+    "proposals_committed",
+    _E,
+    _G,
+    _M,
+    "Commit index after the WAL save; a gauge despite its name.",
+    "etcd_server_proposals_committed_total",
+)
+PROPOSALS_APPLIED = _declare(
+    "proposals_applied",
+    _E,
+    _G,
+    _M,
+    "Applied index; a gauge despite its name.",
+    "etcd_server_proposals_applied_total",
+)
+PROPOSALS_PENDING = _declare(
+    "proposals_pending", _N, _G, _M, "Proposals waiting here.", "etcd_server_proposals_pending"
+)
+PROPOSALS_FAILED = _declare(
+    "proposals_failed", _N, _C, _M, "Proposals failed here.", "etcd_server_proposals_failed_total"
+)
+QUOTA_BYTES = _declare(
+    "quota_bytes",
+    _B,
+    _G,
+    _M,
+    "Backend quota.",
+    "etcd_server_quota_backend_bytes",
+)
+WAL_FSYNC = _declare(
+    "wal_fsync", _S, _H, _M, "WAL fsync durations.", "etcd_disk_wal_fsync_duration_seconds"
+)
+BACKEND_COMMIT = _declare(
+    "backend_commit",
+    _S,
+    _H,
+    _M,
+    "Backend commit durations.",
+    "etcd_disk_backend_commit_duration_seconds",
+)
+DEFRAG_INFLIGHT = _declare(
+    "defrag_inflight",
+    _W,
+    _G,
+    _M,
+    "1 while a defragmentation runs.",
+    "etcd_disk_defrag_inflight",
+    keep=_METRICS_KEEP,
+)
+ACTIVE_PEERS = _declare(
+    "active_peers",
+    _W,
+    _G,
+    _M,
+    "1 while a stream to that peer is alive.",
+    "etcd_network_active_peers",
+    by="Remote",
+    keep=_METRICS_KEEP,
+)
+DISCONNECTED_PEERS = _declare(
+    "disconnected_peers",
+    _N,
+    _C,
+    _M,
+    "Lost peer connections.",
+    "etcd_network_disconnected_peers_total",
+    by="Remote",
+    keep=_METRICS_KEEP,
+)
+PEER_SENT_BYTES = _declare(
+    "peer_sent_bytes",
+    _B,
+    _C,
+    _M,
+    "Bytes sent to that peer.",
+    "etcd_network_peer_sent_bytes_total",
+    by="To",
+)
+PEER_RECEIVED_BYTES = _declare(
+    "peer_received_bytes",
+    _B,
+    _C,
+    _M,
+    "Bytes received from that peer.",
+    "etcd_network_peer_received_bytes_total",
+    by="From",
+)
+PEER_SENT_FAILURES = _declare(
+    "peer_sent_failures",
+    _N,
+    _C,
+    _M,
+    "Messages to that peer that could not be sent.",
+    "etcd_network_peer_sent_failures_total",
+    by="To",
+    keep=_METRICS_KEEP,
+)
+PEER_RTT = _declare(
+    "peer_rtt",
+    _S,
+    _H,
+    _M,
+    "Smoothed RTT, every 30 s; mixes two probers.",
+    "etcd_network_peer_round_trip_time_seconds",
+    by="To",
+)
+SNAPSHOT_SENDS = _declare(
+    "snapshot_sends_inflight",
+    _N,
+    _G,
+    _M,
+    "Snapshots being sent to that peer.",
+    "etcd_network_snapshot_send_inflights_total",
+    by="To",
+)
+CURRENT_REVISION = _declare(
+    "current_revision", _N, _G, _M, "Current revision.", "etcd_debugging_mvcc_current_revision"
+)
+COMPACT_REVISION = _declare(
+    "compact_revision", _N, _G, _M, "Compact revision.", "etcd_debugging_mvcc_compact_revision"
+)
+KEYS = _declare("keys", _N, _G, _M, "Live keys.", "etcd_debugging_mvcc_keys_total")
+METRICS_DB_BYTES = _declare(
+    "metrics_db_bytes",
+    _B,
+    _G,
+    _M,
+    "Physical size of the database file.",
+    "etcd_mvcc_db_total_size_in_bytes",
+    "etcd_debugging_mvcc_db_total_size_in_bytes",
+)
+METRICS_DB_IN_USE = _declare(
+    "metrics_db_in_use",
+    _B,
+    _G,
+    _M,
+    "Size of the pages in use.",
+    "etcd_mvcc_db_total_size_in_use_in_bytes",
+)
+PROCESS_CPU = _declare(
+    "process_cpu_seconds",
+    _S,
+    _C,
+    _M,
+    "CPU time of the etcd process.",
+    "process_cpu_seconds_total",
+    keep=_METRICS_KEEP,
+)
+PROCESS_START = _declare(
+    "process_start",
+    Unit.UNIX,
+    _G,
+    _M,
+    "When the process started.",
+    "process_start_time_seconds",
+    keep=_METRICS_KEEP,
+)
+RESIDENT_BYTES = _declare(
+    "resident_bytes", _B, _G, _M, "Resident memory.", "process_resident_memory_bytes"
+)
+# etcd counts os_fd_used only every ten minutes (server/etcdserver/metrics.go).
+FDS_USED = _declare(
+    "fds_used", _N, _G, _M, "Open file descriptors.", "process_open_fds", "os_fd_used"
+)
+FDS_LIMIT = _declare("fds_limit", _N, _G, _M, "Descriptor limit.", "process_max_fds", "os_fd_limit")
+GRPC_HANDLED = _declare(
+    "grpc_handled",
+    _N,
+    _C,
+    _M,
+    "gRPC calls ended, by code.",
+    "grpc_server_handled_total",
+    by="grpc_code",
+)
+LEARNER_METRIC = _declare(
+    "metrics_is_learner",
+    _W,
+    _G,
+    _M,
+    "1 while a learner.",
+    "etcd_server_is_learner",
+    first=(3, 4, 0),
+)
+METRICS_SECONDS = _declare("metrics_seconds", _S, _G, _M, "How long the scrape took.")
+
+# --- ourselves -----------------------------------------------------------------------------------
+LOOP_LAG = _declare(
+    "loop_lag", _S, _G, "etcdscope", "How late our own event loop woke: our own stall, not etcd's."
+)
+SINK_FAILING = _declare(
+    "sink_failing",
+    _S,
+    _G,
+    "etcdscope",
+    "For how long a sink has not taken anything; 0 is fine.",
+    by="sink",
+)
+SINK_DROPPED = _declare(
+    "sink_dropped", _N, _G, "etcdscope", "Messages that a sink will never get.", by="sink"
+)
+STORE_FAILING = _declare(
+    "store_failing", _S, _G, "etcdscope", "For how long history has not been kept; 0 is fine."
+)
+
+BY_METRIC: dict[str, Signal] = {text: s for s in TABLE.values() for text in s.metrics}
