@@ -1,0 +1,1 @@
+"""Each source reads one thing of a cluster, then parses it into observations."""

@@ -1,0 +1,57 @@
+"""Knocks on a port: TCP, then TLS where it is spoken."""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from time import perf_counter
+
+from etcdscope.etcd.endpoint import Endpoint, parse_endpoint
+from etcdscope.etcd.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """What a port did. ``state``: open, refused, silent or unresolved; seconds where it did."""
+
+    state: str
+    connect_seconds: float | None = None
+    handshake_seconds: float | None = None
+
+
+def advertised_port(url: str) -> Endpoint | None:
+    """Return the port that a member advertises; None where it is none, or not known yet."""
+    try:
+        return parse_endpoint(url) if url else None
+    except SettingsError:  # what a member advertises may be no URL at all
+        return None
+
+
+async def knock(port: Endpoint, within: float, context: ssl.SSLContext | None = None) -> Knock:
+    """Connect to a port, with a ``context`` shake hands as well, and hang up.
+
+    etcd writes a line into its log for each connection to a TLS port that ends without a
+    handshake, so a port that is knocked on every second is given one.
+    """
+    began = perf_counter()
+    connected: float | None = None
+    writer: asyncio.StreamWriter | None = None
+    try:
+        async with asyncio.timeout(within):
+            _, writer = await asyncio.open_connection(port.host, port.port)
+            connected = perf_counter() - began
+            if context is None:
+                return Knock("open", connected)
+            await writer.start_tls(context, server_hostname=port.host)
+            return Knock("open", connected, perf_counter() - began - connected)
+    except OSError as error:  # TimeoutError is one
+        return Knock(_state(error)) if connected is None else Knock("open", connected)
+    finally:
+        if writer:
+            writer.transport.abort()
+
+
+def _state(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    return "unresolved" if isinstance(error, socket.gaierror) else "silent"

@@ -1,0 +1,121 @@
+"""Reads raft's own state from a member's ``/debug/vars``."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from etcdscope.etcd.errors import EtcdError
+from etcdscope.model.cluster import Role
+from etcdscope.model.ports import Pace
+from etcdscope.model.reading import Failure, Observation, Reading
+from etcdscope.model.signal import (
+    LEAD_TRANSFEREE,
+    PROGRESS_MATCH,
+    PROGRESS_STATE,
+    RAFT_APPLIED,
+    RAFT_COMMIT,
+    RAFT_LEAD,
+    RAFT_STATE,
+    RAFT_TERM,
+    RAFTVARS_SECONDS,
+)
+from etcdscope.sources.looking import Looking
+from etcdscope.sources.pages import Pages, page, page_url
+
+# It is 5 kB; only a command line or a cluster beyond reason makes it larger.
+MAX_BYTES = 1 << 20
+
+_ROLES = {
+    "StateLeader": Role.LEADER,
+    "StateFollower": Role.FOLLOWER,
+    "StateCandidate": Role.CANDIDATE,
+    "StatePreCandidate": Role.PRE_CANDIDATE,
+}
+
+
+class Progress(msgspec.Struct):
+    """How far a peer has come, as the leader sees it."""
+
+    match: int
+    state: str
+
+
+class RaftStatus(msgspec.Struct):
+    """raft.Status as its MarshalJSON writes it; ids are hex, "0" is nobody."""
+
+    id: str
+    term: int
+    lead: str
+    raft_state: str = msgspec.field(name="raftState")
+    commit: int
+    applied: int
+    progress: dict[str, Progress] = {}
+    leadtransferee: str = "0"
+
+
+class Vars(msgspec.Struct):
+    """What we keep of the page: never ``cmdline``, which may hold secrets."""
+
+    # null until raft runs
+    raft: RaftStatus | None = msgspec.field(name="raft.status")
+
+
+_DECODER = msgspec.json.Decoder(Vars)
+
+
+class RaftvarsSource:
+    """Reads ``raft.status``, the only place that tells of elections that fail.
+
+    ``urls``: where an endpoint's HTTP is, if not on the endpoint itself
+    (``--listen-client-http-urls``).
+    Gives:   a Reading; indexes in entries, ids in hex; progress from the leader alone.
+    Errors:  none leave; UNSUPPORTED where the listener does not have the page.
+    """
+
+    name = "raftvars"
+    pace = Pace(cadence=0.5, patience=1.0)
+
+    def __init__(self, http: Pages, urls: Mapping[str, str] | None = None) -> None:
+        self._http = http
+        self._urls = urls or {}
+
+    async def read(self, endpoint: str, at: float) -> Reading:
+        """Look once."""
+        looking = Looking(self.name, endpoint, at)
+        url = page_url(endpoint, "/debug/vars", self._urls)
+        try:
+            answer = await page(self._http, url, MAX_BYTES)
+            status = _DECODER.decode(answer.body).raft
+        except EtcdError as error:
+            return looking.failed(error)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:  # what it is about, not its text
+            return looking.blind(Failure.NOT_ETCD, f"{url} has no raft.status: {error}.")
+        if status is None:
+            return looking.blind(Failure.UNSUPPORTED, f"{url}: raft has not started yet.")
+        took = Observation(RAFTVARS_SECONDS, answer.seconds)
+        return looking.gave((*parse(status), took), nobody_is_empty(status.id))
+
+
+def parse(status: RaftStatus) -> Iterator[Observation]:
+    """Turn one raft.Status into observations."""
+    yield Observation(RAFT_STATE, _ROLES.get(status.raft_state, Role.UNKNOWN).value)
+    yield Observation(RAFT_TERM, status.term)
+    yield Observation(RAFT_LEAD, nobody_is_empty(status.lead))
+    yield Observation(RAFT_COMMIT, status.commit)
+    yield Observation(RAFT_APPLIED, status.applied)
+    if status.raft_state == "StateLeader":
+        yield Observation(LEAD_TRANSFEREE, nobody_is_empty(status.leadtransferee))
+    for peer, progress in status.progress.items():  # its own match is its last index
+        yield Observation(PROGRESS_MATCH, progress.match, peer)
+        if peer != status.id:
+            yield Observation(PROGRESS_STATE, progress_word(progress.state), peer)
+
+
+def nobody_is_empty(member: str) -> str:
+    """Return a member's hex id; raft's nobody is 0, ours is empty."""
+    return "" if member == "0" else member
+
+
+def progress_word(state: str) -> str:
+    """Return probe, replicate or snapshot for ``StateProbe``, or ``ProgressStateProbe``."""
+    return state.rpartition("State")[2].lower()
