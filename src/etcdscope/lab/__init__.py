@@ -1,0 +1,1 @@
+"""Real local clusters and real faults, for demo, tests and benchmarks."""

@@ -1,0 +1,24 @@
+"""The faults that a lab can inject, by name."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from etcdscope.lab import (
+    faults_machine,
+    faults_membership,
+    faults_network,
+    faults_process,
+    faults_space,
+)
+from etcdscope.lab.injection import FaultKind
+
+FAMILIES: Final = (
+    faults_process,
+    faults_network,
+    faults_machine,
+    faults_space,
+    faults_membership,
+)
+FAULTS: Final[Mapping[str, FaultKind]] = {
+    kind.name: kind for family in FAMILIES for kind in family.KINDS
+}

@@ -1,0 +1,142 @@
+"""Faults of a database's size: quota full or nearly so, pages that are free but not given back."""
+
+import asyncio
+import os
+from typing import Final
+
+from etcdscope.lab import questions
+from etcdscope.lab.gateway import after, encoded
+from etcdscope.lab.injection import Injection, fault
+from etcdscope.lab.spec import MIB, LabError
+
+FILLER: Final = b"/lab/filler/"
+VALUE_BYTES: Final = MIB // 2
+# The quota is judged on the size at the last commit; so much cannot be on its way since.
+TOO_MUCH: Final = 128 * MIB
+NO_SPACE: Final = "database space exceeded"
+
+
+@fault("quota", target="", bytes=16 * MIB)
+async def quota(on: Injection) -> None:
+    """Fill the database until etcd raises NOSPACE; healed by delete, compact, defrag and disarm.
+
+    Members with another quota are restarted with this one first, followers before the leader; a lab
+    that was started with `quota_bytes` needs no restart and keeps its own.
+    """
+    limit = await _small_quota(on)
+    on.undo.push_async_callback(_give_back, on)
+    filling = _Filling(on)
+    while not await filling.put():
+        on.begins()  # the last put that was taken: the next one raises the alarm
+        if await filling.size() > limit + TOO_MUCH:
+            raise LabError("quota: etcd takes far more than its quota and raises no alarm")
+
+
+@fault("quota-near", target="", bytes=16 * MIB, share=0.85)
+async def quota_near(on: Injection) -> None:
+    """Fill the database to a share of its quota, then stop; restarts and healing as for quota."""
+    if not 0 < on.number("share") < 1:
+        raise LabError("quota-near: share is above 0 and below 1")
+    limit = await _small_quota(on)
+    on.undo.push_async_callback(_give_back, on)
+    filling = _Filling(on)
+    while await filling.size() < on.number("share") * limit:
+        if await filling.put():
+            raise LabError("quota-near: the quota is full already; choose a smaller share")
+    on.begins()
+
+
+@fault("fragment", target="", bytes=32 * MIB)
+async def fragment(on: Injection) -> None:
+    """Write so many bytes, delete and compact them: a large file, mostly free; healed by defrag."""
+    on.undo.push_async_callback(_give_back, on)
+    filling = _Filling(on)
+    goal = await filling.size() + on.number("bytes")
+    while await filling.size() < goal:
+        if await filling.put():
+            raise LabError("fragment: the quota was full first; write fewer bytes")
+    await _delete_and_compact(on)
+    on.begins()
+
+
+class _Filling:
+    """Large distinct values, one after another, through the leader as it was at the start."""
+
+    def __init__(self, on: Injection) -> None:
+        self._lab = on.lab
+        self._leader: str | None = None
+        self._count = 0
+
+    async def put(self) -> bool:
+        """Write one value; True when the quota is full."""
+        leader = await self._who()
+        key = encoded(FILLER + f"{self._count:06}".encode())
+        self._count += 1
+        try:
+            await self._lab.call(
+                "kv/put", member=leader, key=key, value=encoded(os.urandom(VALUE_BYTES))
+            )
+        except LabError as error:
+            if NO_SPACE not in str(error):
+                raise
+            return True
+        return False
+
+    async def size(self) -> int:
+        status = await self._lab.call("maintenance/status", member=await self._who())
+        return int(status.get("dbSize", 0))
+
+    async def _who(self) -> str:
+        if self._leader is None:
+            self._leader = await self._lab.leader()
+        return self._leader
+
+
+async def _small_quota(on: Injection) -> int:
+    """The quota in bytes, after members that have another one were restarted."""
+    lab = on.lab
+    if lab.spec.quota_bytes:
+        return lab.spec.quota_bytes
+    wanted = int(on.number("bytes"))
+    on.undo.push_async_callback(_restart_with, on, None)
+    await _restart_with(on, wanted)
+    return wanted
+
+
+async def _restart_with(on: Injection, quota_bytes: int | None) -> None:
+    lab = on.lab
+    last = await lab.leader()
+    running = [member for member in lab.members if member.running]
+    for member in sorted(running, key=lambda member: member.name == last):
+        member.with_quota(quota_bytes)
+        await lab.restart_member(member.name)
+
+
+async def _delete_and_compact(on: Injection) -> None:
+    lab = on.lab
+    leader = await lab.leader()
+    deleted = await lab.call(
+        "kv/deleterange", member=leader, key=encoded(FILLER), range_end=encoded(after(FILLER))
+    )
+    revision = deleted["header"]["revision"]
+    try:
+        await lab.call("kv/compaction", member=leader, revision=revision, physical=True)
+    except LabError as error:
+        if "has been compacted" not in str(error):  # nothing was written since
+            raise
+    await asyncio.sleep(0.3)  # pages are free after the next commits, 100 ms apart
+
+
+async def _give_back(on: Injection) -> None:
+    lab = on.lab
+    await _delete_and_compact(on)
+    for member in lab.members:
+        if member.running:
+            await questions.ask(lab.gateway, member, "maintenance/defragment")
+    # Each member that applied a put too many has an alarm of its own, some only now.
+    while alarms := (await lab.call("maintenance/alarm", action="GET")).get("alarms"):
+        for alarm in alarms:
+            await lab.call("maintenance/alarm", action="DEACTIVATE", **alarm)
+
+
+KINDS = (quota, quota_near, fragment)
