@@ -1,0 +1,1 @@
+"""How history is kept and read back."""
