@@ -1,0 +1,1 @@
+"""How to tell those who want to know; never whether to tell."""
