@@ -1,0 +1,36 @@
+"""All detectors, one line a family."""
+
+from etcdscope.detect import (
+    disk,
+    leadership,
+    member,
+    membership,
+    monitor,
+    network,
+    planned,
+    process,
+    quorum,
+    raft,
+    security,
+    space,
+)
+from etcdscope.detect.detector import Detector
+
+FAMILIES = (
+    quorum,
+    leadership,
+    member,
+    network,
+    raft,
+    disk,
+    space,
+    process,
+    membership,
+    security,
+    planned,
+    monitor,
+)
+
+DETECTORS: tuple[Detector, ...] = tuple(
+    value for family in FAMILIES for value in vars(family).values() if isinstance(value, Detector)
+)

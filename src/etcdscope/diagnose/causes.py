@@ -1,0 +1,219 @@
+"""Which finding explains which: the causal table.
+
+A row reads: *cause* explains *effect*, where they meet, if the effect came no earlier than
+``before`` seconds ahead of the cause, for ``within`` seconds after the cause was last seen, and
+while the effect itself has not lasted longer than ``lasting``. A fault in its own right that begins
+``afterwards``, when the cause is over, is not its effect. The table has no cycles (a test
+walks it), so every chain ends at one cause.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from etcdscope.model.finding import Finding
+
+
+class Where(Enum):
+    """How the subjects of cause and effect must meet."""
+
+    ANYWHERE = "anywhere in the cluster"
+    SAME = "the same subject"
+    TOUCHING = "the cause's member is the effect's subject or an end of it, or the other way round"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One row of the table; times in seconds."""
+
+    cause: str
+    effect: str
+    where: Where
+    before: float = 15.0
+    within: float = 10.0
+    lasting: float = float("inf")
+    afterwards: bool = True
+
+
+_EVER = float("inf")
+# Where the effect is a state, or was going on while its cause could not yet be named, its age says
+# nothing: a member that was stopped in order is called down only when it fails to come back.
+_BEFORE = {
+    ("member-down", "quorum-margin-zero"): _EVER,
+    ("member-never-started", "quorum-margin-zero"): _EVER,
+    ("member-never-started", "voters-even"): _EVER,
+    ("quorum-lost", "quorum-margin-zero"): _EVER,
+    ("quota-exhausted", "quota-near"): _EVER,
+    ("quota-exhausted", "db-fragmented"): _EVER,
+    ("db-fragmented", "quota-near"): _EVER,
+    ("certificate-expired", "certificate-expiring"): _EVER,
+    ("leader-flapping", "leader-changed"): _EVER,
+}
+
+
+# Faults in their own right; the other effects are symptoms and states, which outlast a cause.
+_FAULTS = frozenset(
+    {
+        "member-down",
+        "member-frozen",
+        "member-isolated",
+        "member-unreachable",
+        "member-never-started",
+        "wal-fsync-slow",
+        "cpu-starved",
+        "link-lossy",
+        "link-one-way",
+    }
+)
+
+
+def _explains(
+    cause: str,
+    *,
+    anywhere: tuple[str, ...] = (),
+    same: tuple[str, ...] = (),
+    touching: tuple[str, ...] = (),
+    within: float = 10.0,
+    lasting: float = float("inf"),
+) -> tuple[Explanation, ...]:
+    return tuple(
+        Explanation(
+            cause,
+            effect,
+            where,
+            _BEFORE.get((cause, effect), 15.0),
+            within,
+            lasting,
+            afterwards=effect not in _FAULTS,
+        )
+        for where, effects in (
+            (Where.ANYWHERE, anywhere),
+            (Where.SAME, same),
+            (Where.TOUCHING, touching),
+        )
+        for effect in effects
+    )
+
+
+# What follows whenever a member or its leadership is lost.
+_LOSS = ("quorum-margin-zero", "leader-changed", "leader-missing", "leader-flapping")
+_WRITES = ("proposals-failing", "apply-lag")
+_LINKS = ("link-lossy", "link-one-way")
+
+TABLE: tuple[Explanation, ...] = (
+    *_explains(
+        "quorum-lost",
+        anywhere=(
+            *_LOSS,
+            *_WRITES,
+            *_LINKS,
+            "member-down",
+            "member-frozen",
+            "member-isolated",
+            "member-unreachable",
+            "voters-even",
+        ),
+        within=3.0,  # once a quorum is back, what is still missing is told as what it is
+    ),
+    *_explains("member-never-started", anywhere=("voters-even", "quorum-margin-zero")),
+    *_explains("member-restarting", same=("member-down",), anywhere=_LOSS, within=30.0),
+    *_explains(
+        "member-down",
+        anywhere=(*_LOSS, "proposals-failing"),
+        same=("apply-lag", "wal-fsync-slow", "member-frozen", "member-unreachable"),
+        touching=_LINKS,
+        within=15.0,
+    ),
+    *_explains(
+        "member-frozen",
+        anywhere=(*_LOSS, "proposals-failing"),
+        same=("apply-lag", "wal-fsync-slow", "member-isolated"),
+        touching=_LINKS,
+        within=15.0,
+    ),
+    *_explains("member-unreachable", same=("member-frozen",)),  # silence, before a port was tried
+    *_explains(
+        "member-isolated",
+        anywhere=(*_LOSS, "proposals-failing"),
+        same=("apply-lag",),
+        within=15.0,
+    ),
+    *_explains(
+        "link-one-way",
+        anywhere=(*_LOSS, "proposals-failing"),
+        touching=("member-isolated", "apply-lag"),
+    ),
+    *_explains(
+        "link-lossy",
+        anywhere=(*_LOSS, "proposals-failing"),
+        touching=("member-isolated", "link-one-way", "apply-lag"),
+        within=15.0,
+    ),
+    *_explains(
+        "wal-fsync-slow",
+        anywhere=(*_LOSS, *_WRITES),
+        touching=_LINKS,
+        within=15.0,
+    ),
+    *_explains(
+        "cpu-starved",
+        anywhere=(*_LOSS, *_WRITES),
+        same=("wal-fsync-slow", "member-frozen", "member-isolated"),
+        touching=_LINKS,
+        within=15.0,
+    ),
+    *_explains("apply-lag", same=("proposals-failing",)),
+    *_explains("leader-missing", anywhere=("proposals-failing", "quorum-margin-zero")),
+    *_explains(
+        "leader-flapping", anywhere=("leader-changed", "leader-missing", "proposals-failing")
+    ),
+    *_explains("leader-changed", anywhere=("proposals-failing",), lasting=15.0),
+    *_explains("quota-exhausted", anywhere=("quota-near", "db-fragmented", "proposals-failing")),
+    *_explains("db-fragmented", same=("quota-near",)),
+    *_explains("certificate-expired", same=("certificate-expiring",)),
+    # Planned work. It never explains a lost quorum, and a stalled cluster only for moments.
+    *_explains(
+        "member-stopped",
+        anywhere=("quorum-margin-zero", "leader-changed"),
+        same=("member-restarting", "apply-lag", "cpu-starved", "wal-fsync-slow"),
+        touching=_LINKS,
+        within=15.0,
+    ),
+    *_explains(  # if it is not expected back any more, these speak for themselves
+        "member-stopped",
+        same=("member-down", "member-unreachable", "member-isolated", "member-frozen"),
+        within=2.0,
+    ),
+    *_explains("member-stopped", anywhere=("leader-missing", "proposals-failing"), lasting=12.0),
+    *_explains(
+        "membership-changing",
+        anywhere=(
+            "voters-even",
+            "quorum-margin-zero",
+            "leader-changed",
+            "member-never-started",
+            "apply-lag",
+        ),
+        within=5.0,
+        lasting=600.0,
+    ),
+    *_explains("leader-transferred", anywhere=("leader-changed",), within=20.0),
+)
+
+_BY_PAIR: dict[tuple[str, str], tuple[Explanation, ...]] = {}
+for _row in TABLE:
+    _pair = (_row.cause, _row.effect)
+    _BY_PAIR[_pair] = (*_BY_PAIR.get(_pair, ()), _row)
+
+
+def rows(cause: str, effect: str) -> tuple[Explanation, ...]:
+    """Return the rows by which the one detector's finding may explain the other's."""
+    return _BY_PAIR.get((cause, effect), ())
+
+
+def meet(where: Where, cause: Finding, effect: Finding) -> bool:
+    """Return whether the two findings meet in the way that a row asks for."""
+    if where is Where.ANYWHERE:
+        return True
+    if where is Where.SAME:
+        return cause.subject == effect.subject
+    return effect.subject.touches(cause.subject.name) or cause.subject.touches(effect.subject.name)

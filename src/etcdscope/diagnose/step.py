@@ -1,0 +1,168 @@
+"""One step of judgement: readings in, effects out. Pure; live, once and replayed all use it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from etcdscope.detect.detector import Detector
+from etcdscope.detect.runner import judge
+from etcdscope.detect.suspicion import suspect
+from etcdscope.detect.testimony import leader
+from etcdscope.diagnose.incidents import Context, Followed, Tracking, follow
+from etcdscope.diagnose.verdict import cluster_id, verdict
+from etcdscope.model.cluster import tolerance
+from etcdscope.model.finding import BlindSpot, Limits, Severity, Subject
+from etcdscope.model.incident import Effect, EffectKind, Incident, Judged, Level, Verdict
+from etcdscope.model.reading import Reading
+from etcdscope.model.window import Window, slide
+
+# An incident taken over from before a restart of ours is not closed before we could look again.
+TAKEN_OVER = 10.0
+# A cluster that nothing was seen of is told to be unknown after this long.
+SPEAKS_AFTER = 2.0
+# A blind spot is told once it has lasted this long.
+BLIND_AFTER = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that judgement remembers of one cluster."""
+
+    detectors: tuple[Detector, ...]
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    window: Window = field(default_factory=Window)
+    tracking: Tracking = field(default_factory=Tracking)
+    judged: Judged = field(default_factory=Judged)
+    blind: Mapping[tuple[str, Subject], tuple[BlindSpot, float, bool]] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    told: Verdict | None = None
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """Return the open incidents, worst first."""
+        return tuple(
+            sorted(
+                (f.incident for f in self.tracking.open),
+                key=lambda i: (-i.severity, i.opened_at, i.id),
+            )
+        )
+
+    @property
+    def suspect(self) -> bool:
+        """Return whether anything calls for a closer look (zoom)."""
+        return bool(
+            any(f.severity > Severity.INFO for f in self.judged.findings)
+            or any(i.severity > Severity.INFO for i in self.incidents)
+            or suspect(self.window)
+        )
+
+    def resumed(self, incidents: Sequence[Incident], now: float) -> "State":
+        """Return the state with incidents of before a restart of ours taken over."""
+        followed = tuple(
+            Followed(
+                i,
+                frozenset({(i.cause, i.subject), (i.id.split("/", 1)[0], i.subject)}),
+                hold_until=now + TAKEN_OVER,
+            )
+            for i in incidents
+        )
+        return replace(self, tracking=replace(self.tracking, open=followed))
+
+
+def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, list[Effect]]:
+    """Advance by one sweep. Pure: the same inputs always give the same outputs.
+
+    The readings that came in since the last step, in order of arrival; ``now`` in unix seconds.
+    """
+    window = slide(state.window, readings, now)
+    judged = judge(state.detectors, window, state.limits)
+    catalog = {d.id: d for d in state.detectors}
+    context = _context(window)
+    tracking, effects = follow(state.tracking, judged.findings, now, catalog, context)
+    blind, sighted = _blindness(state.blind, judged.blind_spots, now, context)
+    moved = replace(state, window=window, tracking=tracking, judged=judged, blind=blind)
+    said = verdict(window, moved.incidents)
+    if _worth_telling(
+        state.told,
+        said,
+        planned=any(i.severity is Severity.INFO for i in moved.incidents),
+        patient=now - window.began > SPEAKS_AFTER,
+    ):
+        moved = replace(moved, told=said)
+        effects.append(
+            Effect(EffectKind.VERDICT, now, context.cluster, verdict=said, names=context.names)
+        )
+    return replace(moved, verdict=said), effects + sighted
+
+
+def _worth_telling(before: Verdict | None, now: Verdict, *, planned: bool, patient: bool) -> bool:
+    """Return whether the state of the cluster, not merely its numbers, is another one.
+
+    ``planned``: work is under way that explains a smaller margin. ``patient``: we have looked for
+    long enough to say that nothing answers.
+    """
+
+    def essence(v: Verdict) -> tuple[object, ...]:
+        members = tuple((m.id, m.role, m.reachable, m.is_learner) for m in v.members)
+        return v.level, v.cluster, v.margin, v.leader, v.voters, members
+
+    shaken = now.margin is not None and now.margin < tolerance(now.voters)
+    if shaken and now.level is Level.OK and not planned:
+        return False  # something is wrong and about to be told, or over in a moment
+    if before is None:
+        return bool(now.members) or patient
+    return essence(before) != essence(now)
+
+
+def _blindness(
+    before: Mapping[tuple[str, Subject], tuple[BlindSpot, float, bool]],
+    spots: Sequence[BlindSpot],
+    now: float,
+    context: Context,
+) -> tuple[Mapping[tuple[str, Subject], tuple[BlindSpot, float, bool]], list[Effect]]:
+    effects: list[Effect] = []
+    after: dict[tuple[str, Subject], tuple[BlindSpot, float, bool]] = {}
+    for spot in spots:
+        _, since, told = before.get(spot.key, (spot, now, False))
+        if not told and now - since >= BLIND_AFTER:
+            told = True
+            effects.append(_seeing(EffectKind.BLIND_SPOT, spot, now, context))
+        after[spot.key] = (spot, since, told)
+    for key, (spot, _, told) in before.items():
+        if told and key not in after:
+            effects.append(_seeing(EffectKind.SIGHTED, spot, now, context))
+    return after, effects
+
+
+def _seeing(kind: EffectKind, spot: BlindSpot, now: float, context: Context) -> Effect:
+    return Effect(kind, now, context.cluster, blind_spot=spot, names=context.names)
+
+
+def _context(window: Window) -> Context:
+    lead = leader(window)
+    dialled = {m.id: url for m in window.members if (url := window.dialled(m.id))}
+    followers = [dialled[m.id] for m in window.members if m.id in dialled and m.id != lead]
+    best = next((m.id for m in window.voters if m.id != lead and window.reachable(m.id)), "")
+    common = {
+        "endpoints": ",".join(dialled.values()),
+        "leader_url": dialled.get(lead, ""),
+        "best_follower_id": best,
+        "followers_first": " ".join([*followers, *([dialled[lead]] if lead in dialled else [])]),
+    }
+    common = {k: v for k, v in common.items() if v}
+    blanks: dict[str, Mapping[str, str]] = {"": common}
+    for member in window.members:
+        url = dialled.get(member.id, "")
+        client, peer = urlsplit(url), urlsplit((member.peer_urls or ("",))[0])
+        own = {
+            "member": member.label,
+            "member_id": member.id,
+            "endpoint": url,
+            "client_host": client.hostname,
+            "client_port": str(client.port or ""),
+            "peer_host": peer.hostname,
+            "peer_port": str(peer.port or ""),
+        }
+        blanks[member.id] = common | {k: v for k, v in own.items() if v}
+    names = {m.id: m.label for m in window.members}
+    return Context(cluster_id(window) or "unknown", names, blanks)

@@ -1,0 +1,72 @@
+"""How long a write waits until it is safe."""
+
+import pytest
+from tests.detect.windows import Told, ago, counted, found, window
+
+from etcdscope.detect.disk import wal_fsync_slow
+from etcdscope.model.reading import Histogram
+from etcdscope.model.signal import (
+    RAFT_LEAD,
+    RAFT_STATE,
+    RAFTVARS_SECONDS,
+    STATUS_SECONDS,
+    WAL_FSYNC,
+)
+
+
+def fsyncs(**seconds: float) -> Told:
+    """Return a member whose fsyncs of the last five seconds took these: ``fsyncs(ms300=20)``."""
+    empty = counted()
+    return {WAL_FSYNC: ago((5.1, empty), (0.1, counted(**seconds)))}
+
+
+FINE = fsyncs(ms2=100)
+
+
+@pytest.mark.parametrize(
+    ("m2", "said"),
+    [
+        pytest.param(FINE, [], id="quick"),
+        pytest.param(fsyncs(ms60=100), [], id="under the limit"),
+        pytest.param(fsyncs(ms300=20), [("m2", "warning")], id="a slow disk"),
+        pytest.param(fsyncs(ms4000=5), [("m2", "critical")], id="seconds"),
+        pytest.param(fsyncs(ms2=100, ms300=5), [], id="hiccups: nine of ten are quick"),
+        pytest.param(fsyncs(ms300=2), [], id="too few to say"),
+    ],
+)
+def test_fsync_is_slow_by_its_ninth_of_ten(m2: Told, said: list[tuple[str, str]]) -> None:
+    assert found(wal_fsync_slow, window({"m1": FINE, "m2": m2, "m3": FINE})) == said
+
+
+def test_disks_that_are_slow_alike_are_not_one_members_disk() -> None:
+    slow = fsyncs(ms300=20)
+
+    assert found(wal_fsync_slow, window({"m1": slow, "m2": slow, "m3": slow})) == []
+
+
+def test_single_member_is_judged_without_others() -> None:
+    seen = window({"m1": fsyncs(ms300=20)}, members="m1")
+
+    assert found(wal_fsync_slow, seen) == [("m1", "warning")]
+
+
+def test_member_whose_answers_from_memory_are_slow_as_well_is_starved_instead() -> None:
+    starved: Told = {STATUS_SECONDS: [0.4] * 6, RAFTVARS_SECONDS: [0.4] * 6}
+    seen = window({"m1": FINE, "m2": fsyncs(ms300=20) | starved, "m3": FINE})
+
+    assert found(wal_fsync_slow, seen) == []
+
+
+def test_leader_with_a_slow_disk_slows_writes() -> None:
+    leads: Told = {RAFT_LEAD: "m2", RAFT_STATE: "leader"}
+
+    (finding,) = wal_fsync_slow(window({"m1": FINE, "m2": fsyncs(ms300=20) | leads, "m3": FINE}))
+
+    assert finding.summary.startswith("Writes are slow: m2 leads")
+
+
+def test_one_scrape_says_nothing() -> None:
+    told: Told = {WAL_FSYNC: counted(ms300=20)}
+
+    assert isinstance(told[WAL_FSYNC], Histogram)
+    assert found(wal_fsync_slow, window({"m2": told})) == []

@@ -1,0 +1,120 @@
+"""The quota, and what fills the database."""
+
+import pytest
+from tests.detect.windows import Told, found, window
+
+from etcdscope.detect.space import db_fragmented, mib, quota_exhausted, quota_near
+from etcdscope.model.cluster import Alarm
+from etcdscope.model.signal import (
+    ALARMS,
+    DB_BYTES,
+    DB_IN_USE_BYTES,
+    DEFRAG_INFLIGHT,
+    QUOTA_BYTES,
+    STATUS_ERRORS,
+)
+
+MIB = 2.0**20
+NOSPACE = f"memberID:{0x10E5:d} alarm:NOSPACE "
+
+
+def db(size: float, in_use: float | None = None, quota: float = 1000) -> Told:
+    """Return sizes in MiB."""
+    used = {DB_IN_USE_BYTES: in_use * MIB} if in_use is not None else {}
+    return {DB_BYTES: size * MIB, QUOTA_BYTES: quota * MIB} | used
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        pytest.param((), [], id="no alarm"),
+        pytest.param(("etcdserver: no leader",), [], id="another error"),
+        pytest.param(("memberID:0 alarm:CORRUPT ",), [], id="another alarm"),
+        pytest.param((NOSPACE,), [("10e5", "critical")], id="NOSPACE names its member"),
+        pytest.param(("alarm:NOSPACE ",), [("cluster", "critical")], id="NOSPACE names nobody"),
+    ],
+)
+def test_quota_is_exhausted_when_the_alarm_is_raised(
+    errors: tuple[str, ...], said: list[tuple[str, str]]
+) -> None:
+    told: Told = {STATUS_ERRORS: errors}
+
+    assert found(quota_exhausted, window({"m1": told, "m2": told})) == said
+
+
+def test_member_behind_the_alarm_is_learnt_from_the_alarm_list() -> None:
+    told: Told = {STATUS_ERRORS: ("alarm:NOSPACE",), ALARMS: (Alarm("NOSPACE", "m2"),)}
+
+    assert found(quota_exhausted, window({"m1": told})) == [("m2", "critical")]
+
+
+@pytest.mark.parametrize(
+    ("in_use", "why"),
+    [
+        pytest.param(100, "a defragmentation helps", id="free pages"),
+        pytest.param(900, "live data and history", id="data"),
+    ],
+)
+def test_exhausted_quota_says_what_fills_it(in_use: float, why: str) -> None:
+    (finding,) = quota_exhausted(
+        window({"m1": {STATUS_ERRORS: ("alarm:NOSPACE",)} | db(1000, in_use)})
+    )
+
+    assert why in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        pytest.param(800, [], id="at the limit"),
+        pytest.param(801, [("m1", "warning")], id="just past it"),
+        pytest.param(950, [("m1", "warning")], id="at the second limit"),
+        pytest.param(951, [("m1", "critical")], id="past that"),
+    ],
+)
+def test_quota_is_near_by_physical_size(size: float, said: list[tuple[str, str]]) -> None:
+    assert found(quota_near, window({"m1": db(size, 10)})) == said
+
+
+def test_quota_is_not_judged_where_it_is_not_known() -> None:
+    assert found(quota_near, window({"m1": {DB_BYTES: 1e12}})) == []
+
+
+def test_several_members_near_their_quota_are_one_matter() -> None:
+    seen = window({"m1": db(810), "m2": db(960), "m3": db(100)})
+
+    (finding,) = quota_near(seen)
+
+    assert finding.subject.kind == "cluster"
+    assert finding.severity.name == "CRITICAL"
+    assert "m2 is at 96%" in finding.summary
+    assert finding.summary.endswith("alike: m1")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        pytest.param(db(400, 200), [], id="half in use is at the limit"),
+        pytest.param(db(400, 199), [("m1", "warning")], id="less than half"),
+        pytest.param(db(60, 11), [], id="too little to matter: a twentieth of the quota"),
+        pytest.param(db(60, 9), [("m1", "warning")], id="just enough to matter"),
+        pytest.param(db(400, 10) | {DEFRAG_INFLIGHT: 1.0}, [], id="being defragmented"),
+        pytest.param(db(400), [], id="size in use is not known"),
+    ],
+)
+def test_database_is_fragmented_when_most_of_it_is_free_pages(
+    told: Told, said: list[tuple[str, str]]
+) -> None:
+    assert found(db_fragmented, window({"m1": told})) == said
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        pytest.param(300 * MIB, "300 MiB", id="MiB"),
+        pytest.param(1.5 * 2**30, "1.5 GiB", id="GiB with a digit"),
+        pytest.param(20 * 2**30, "20 GiB", id="many GiB"),
+    ],
+)
+def test_sizes_are_said_as_people_read_them(size: float, said: str) -> None:
+    assert mib(size) == said

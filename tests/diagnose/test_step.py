@@ -1,0 +1,193 @@
+"""The one step of judgement: pure, and never at a loss."""
+
+from collections.abc import Sequence
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from tests.scenarios.cluster import SimCluster
+from tests.scenarios.looking import GRAIN, T0, Looking
+from tests.scenarios.replay import TICK
+from tests.scenarios.story import Event
+from tests.scenarios.verbs import happen
+
+from etcdscope.detect.catalog import DETECTORS
+from etcdscope.diagnose.step import BLIND_AFTER, TAKEN_OVER, State, step
+from etcdscope.model.cluster import Alarm, Member, MemberList
+from etcdscope.model.incident import Effect, EffectKind
+from etcdscope.model.reading import Failure, Histogram, Observation, Reading
+from etcdscope.model.signal import MEMBER_LIST, TABLE, Kind, Signal
+
+Sweeps = Sequence[tuple[float, tuple[Reading, ...]]]
+
+
+def swept(*events: Event, seconds: float) -> Sweeps:
+    """Return what the sources bring of three members to whom these things happen."""
+    cluster, waiting = SimCluster(("m1", "m2", "m3"), "m1", 2, 50.0), list(events)
+    looking, sweeps = Looking(cluster), []
+    for grain in range(round(seconds / GRAIN) + 1):
+        now = grain * GRAIN
+        while waiting and waiting[0].at <= now:
+            happen(cluster, waiting.pop(0))
+        cluster.advance(now)
+        looking.look(now, zoomed=True)
+        if grain and grain % TICK == 0:
+            sweeps.append((T0 + now, tuple(looking.arrived(now))))
+    return sweeps
+
+
+def run(state: State, sweeps: Sweeps) -> tuple[State, list[Effect]]:
+    effects: list[Effect] = []
+    for now, readings in sweeps:
+        state, seen = step(state, readings, now)
+        effects += seen
+    return state, effects
+
+
+def kinds(effects: Sequence[Effect], *wanted: EffectKind) -> list[tuple[EffectKind, float]]:
+    return [(e.kind, round(e.at - T0, 2)) for e in effects if e.kind in wanted]
+
+
+def test_same_sweeps_give_the_same_effects() -> None:
+    sweeps = swept(Event(5.0, "m2", "killed"), seconds=10)
+
+    one, other = (run(State(DETECTORS), sweeps) for _ in range(2))
+
+    assert one[1] == other[1]
+    assert one[0] == other[0]
+
+
+def test_step_leaves_its_inputs_as_they_were() -> None:
+    sweeps = swept(Event(2.0, "m2", "killed"), seconds=4)
+    before, _ = run(State(DETECTORS), sweeps[:10])
+    now, readings = sweeps[10]
+
+    first = step(before, readings, now)
+    again = step(before, readings, now)
+
+    assert first == again
+
+
+def test_nothing_seen_is_no_opinion() -> None:
+    state, effects = step(State(DETECTORS), [], T0)
+
+    assert effects == []
+    assert state.verdict is not None
+    assert state.verdict.level == "unknown"
+    assert not state.suspect
+
+
+def test_verdict_is_told_at_the_start_and_when_it_changes() -> None:
+    _, effects = run(State(DETECTORS), swept(Event(5.0, "m2", "killed"), seconds=12))
+    told = [e.verdict.level.value for e in effects if e.verdict]
+
+    assert told[0] == "ok"
+    assert told[1] == "warning"
+    assert len(told) < 5
+
+
+def test_blind_spot_is_told_once_it_has_lasted_and_when_it_ends() -> None:
+    """The second failure shows it, two seconds later it is told."""
+    blind = Event(5.0, "m2", "blind", settings={"metrics": "unsupported"})
+    _, effects = run(State(DETECTORS), swept(blind, Event(12.0, "m2", "sighted"), seconds=15))
+    told = kinds(effects, EffectKind.BLIND_SPOT, EffectKind.SIGHTED)
+
+    assert told == [(EffectKind.BLIND_SPOT, 6.25 + BLIND_AFTER), (EffectKind.SIGHTED, 12.25)]
+
+
+def test_short_blindness_is_not_told() -> None:
+    blind = Event(5.0, "m2", "blind", settings={"metrics": "unsupported"})
+    _, effects = run(State(DETECTORS), swept(blind, Event(7.0, "m2", "sighted"), seconds=12))
+
+    assert kinds(effects, EffectKind.BLIND_SPOT, EffectKind.SIGHTED) == []
+
+
+def test_incidents_are_worst_first() -> None:
+    killed = Event(5.0, "m2", "killed")
+    expiring = Event(0.0, "m1", "", settings={"certificate": "1d"})
+    state, _ = run(State(DETECTORS), swept(expiring, killed, seconds=8))
+
+    assert [i.cause for i in state.incidents] == ["certificate-expiring", "member-down"]
+
+
+def test_incident_of_before_a_restart_goes_on() -> None:
+    sweeps = swept(Event(5.0, "m2", "killed"), seconds=30)
+    state, _ = run(State(DETECTORS), sweeps[:40])
+    (before,) = state.incidents
+
+    resumed, effects = run(State(DETECTORS).resumed(state.incidents, sweeps[40][0]), sweeps[40:])
+
+    assert [i.id for i in resumed.incidents] == [before.id]
+    assert kinds(effects, EffectKind.OPENED, EffectKind.CLOSED) == []
+
+
+def test_incident_of_before_a_restart_is_closed_once_we_have_looked() -> None:
+    killed, started = Event(2.0, "m2", "killed"), Event(8.0, "m2", "started")
+    sweeps = swept(killed, started, seconds=30)
+    state, _ = run(State(DETECTORS), sweeps[:20])
+    restart = sweeps[40][0]
+
+    _, effects = run(State(DETECTORS).resumed(state.incidents, restart), sweeps[40:])
+
+    ((_, at),) = kinds(effects, EffectKind.CLOSED)
+    assert at >= restart - T0 + TAKEN_OVER
+
+
+# --- anything at all -----------------------------------------------------------------------------
+
+IDS = ["a1", "a2", "a3", ""]
+numbers = st.one_of(st.floats(-1e18, 1e18), st.integers(-5, 2**63), st.just(float("inf")))
+words = st.sampled_from(["", "a1", "a2", "leader", "open", "refused", "gone", "present", "?"])
+members = st.lists(
+    st.builds(
+        Member,
+        st.sampled_from(["a1", "a2", "a3"]),
+        st.sampled_from(["", "m1", "m2"]),
+        st.sampled_from([(), ("http://m1:2380",), ("not a url",)]),
+        st.sampled_from([(), ("http://m1:2379",), ("unix:///x",)]),
+        st.booleans(),
+    ),
+    max_size=4,
+    unique_by=lambda m: m.id,
+).map(tuple)
+histograms = st.lists(st.integers(0, 50), min_size=4, max_size=4).map(
+    lambda c: Histogram((0.1, 0.2, 0.4, float("inf")), tuple(float(n) for n in sorted(c)), 1.0)
+)
+
+
+def values(signal: Signal) -> st.SearchStrategy[object]:
+    """Return values of the kind that the signal has."""
+    if signal is MEMBER_LIST:
+        return st.builds(MemberList, members, st.booleans())
+    if signal.kind is Kind.FACT:
+        texts = st.sampled_from(["alarm:NOSPACE", "memberID:161 alarm:NOSPACE ", "no leader", ""])
+        alarms = st.builds(Alarm, st.sampled_from(["NOSPACE", "CORRUPT"]), st.sampled_from(IDS))
+        return st.lists(st.one_of(texts, alarms), max_size=2).map(tuple)
+    return {Kind.STATE: words, Kind.HISTOGRAM: histograms}.get(signal.kind, numbers)
+
+
+observations = st.sampled_from(list(TABLE.values())).flatmap(
+    lambda s: st.builds(Observation, st.just(s), values(s), st.sampled_from(["", "a1", "client"]))
+)
+readings = st.builds(
+    Reading,
+    st.sampled_from(["status", "raftvars", "probe", "metrics", "members", "presence", "self"]),
+    st.sampled_from(["http://m1:2379", "http://m2:2379", ""]),
+    st.floats(0, 60).map(lambda s: T0 + s),
+    st.floats(0, 5),
+    st.sampled_from(IDS),
+    st.lists(observations, max_size=8).map(tuple),
+    st.sampled_from([None, None, *Failure]),
+)
+
+
+# Shrinking what is this large takes minutes; a failing example is large, but is told.
+@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(st.lists(st.tuples(st.floats(0, 30), st.lists(readings, max_size=6)), max_size=8))
+def test_no_reading_is_too_strange(sweeps: list[tuple[float, list[Reading]]]) -> None:
+    """A bug would come back as a finding with its traceback, or raise."""
+    state, now = State(DETECTORS), T0
+    for passed, seen in sweeps:
+        now += passed
+        state, _ = step(state, seen, now)
+
+        assert [f.traceback for f in state.judged.findings if f.traceback] == []
