@@ -1,0 +1,1 @@
+"""How what is known is shown: text, terminal, page."""

@@ -1,0 +1,1 @@
+"""What the agent serves over HTTP: whether it lives, its own metrics, and what it sees as JSON."""
