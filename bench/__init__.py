@@ -1,0 +1,1 @@
+"""Benchmarks of etcdscope, outside the package; each prints its figures and how they were taken."""

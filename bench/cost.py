@@ -1,0 +1,258 @@
+"""What watching costs: our CPU and memory beside Prometheus', and what etcd feels of it.
+
+    python -m bench.cost                        # 120 s, then 11 slices: about five minutes
+    python -m bench.cost --seconds 60 --pairs 5 --slice 8
+
+On one real three-member cluster under load. First ``etcdscope watch --json``, ``etcdscope serve
+--data-dir`` and a Prometheus that scrapes the same members every second run side by side, all from
+the kernel's books (/proc). Then slices without and with one ``watch`` alternate (A B A B … A):
+each B is compared with the mean of the two A around it, so that a drift counts on both sides.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import re
+import signal
+import statistics
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from etcdscope.lab.cluster import Lab
+from etcdscope.lab.programs import find
+from etcdscope.lab.spec import LabSpec, LoadSpec
+
+LOAD = LoadSpec(rate=200)
+# Start-up is not counted: imports, first connections, Prometheus' own WAL.
+WARM_S = 10.0
+SETTLE_S = 4.0
+TICKS = os.sysconf("SC_CLK_TCK")
+ETCDSCOPE = str(Path(sys.executable).with_name("etcdscope"))
+
+
+# --- the kernel's books ----------------------------------------------------------------------
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU that a process has had: user and system, of all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+@dataclass(frozen=True)
+class Memory:
+    """In MB, 10^6 bytes. ``pss`` shares what several processes have in common."""
+
+    rss: float
+    pss: float
+    peak: float
+
+    @classmethod
+    def of(cls, pid: int) -> "Memory":
+        """Read it."""
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        status = Path(f"/proc/{pid}/status").read_text()
+        return cls(_kb(rollup, "Rss"), _kb(rollup, "Pss"), _kb(status, "VmHWM"))
+
+
+def _kb(text: str, name: str) -> float:
+    found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
+    assert found
+    return int(found[1]) * 1024 / 1e6
+
+
+# --- who is measured -------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def process(*argv: str) -> AsyncIterator[Process]:
+    """Run a program for the length of the block."""
+    running = await asyncio.create_subprocess_exec(*argv, stdout=DEVNULL, stderr=DEVNULL)
+    try:
+        yield running
+    finally:
+        if running.returncode is None:
+            running.send_signal(signal.SIGTERM)
+        await running.wait()
+
+
+def watch(lab: Lab) -> tuple[str, ...]:
+    """Return the command that watches the lab."""
+    return (ETCDSCOPE, "watch", "--json", "--endpoints", lab.endpoints[0])
+
+
+def serve(lab: Lab, folder: Path) -> tuple[str, ...]:
+    """Return the command of an agent that keeps history."""
+    flags = ("--listen", "127.0.0.1:0", "--data-dir", str(folder / "agent"))
+    return (ETCDSCOPE, "serve", "--json", "--endpoints", lab.endpoints[0], *flags)
+
+
+def prometheus(lab: Lab, folder: Path, argv: Sequence[str]) -> tuple[str, ...]:
+    """Return the command of a Prometheus that scrapes every member each second."""
+    targets = ", ".join(f"'{urlsplit(url).netloc}'" for url in lab.endpoints)
+    config = folder / "prometheus.yml"
+    config.write_text(
+        "global: {scrape_interval: 1s}\n"
+        f"scrape_configs: [{{job_name: etcd, static_configs: [{{targets: [{targets}]}}]}}]\n"
+    )
+    return (
+        *argv,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'prometheus'}",
+        "--web.listen-address=127.0.0.1:0",
+    )
+
+
+# --- side by side ----------------------------------------------------------------------------
+
+
+async def side_by_side(lab: Lab, seconds: float, folder: Path) -> None:
+    """Print what each costs on the same cluster at the same time."""
+    program = await asyncio.to_thread(find, "prometheus", "3.5")
+    commands = {
+        "`etcdscope watch --json`": watch(lab),
+        "`etcdscope serve --data-dir`": serve(lab, folder),
+        f"Prometheus {program.version}, 1 s": prometheus(lab, folder, program.argv),
+    }
+    async with AsyncExitStack() as stack:
+        pids = {
+            name: (await stack.enter_async_context(process(*argv))).pid
+            for name, argv in commands.items()
+        }
+        await asyncio.sleep(WARM_S)
+        before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+        await asyncio.sleep(seconds)
+        spent = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
+        memory = {name: Memory.of(pid) for name, pid in pids.items()}
+    print(f"\n### Side by side, {seconds:.0f} s after {WARM_S:.0f} s of warming up\n")
+    print("| | CPU, % of a core | CPU against Prometheus | RSS MB | PSS MB | peak RSS MB |")
+    print("|---|---|---|---|---|---|")
+    theirs = spent[list(pids)[-1]]
+    for name in pids:
+        held = memory[name]
+        print(
+            f"| {name} | {100 * spent[name] / seconds:.2f} | {spent[name] / theirs:.2f} ×"
+            f" | {held.rss:.0f} | {held.pss:.0f} | {held.peak:.0f} |"
+        )
+
+
+# --- what etcd feels -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One stretch: etcd's CPU in % of a core a member, our own, and the load's latencies in ms."""
+
+    watched: bool
+    etcd_cpu: float
+    our_cpu: float
+    p50: float
+    p99: float
+    writes: int
+
+
+async def take(lab: Lab, seconds: float, *, watched: bool) -> Slice:
+    """Measure one slice, after things have settled."""
+    async with AsyncExitStack() as stack:
+        ours = await stack.enter_async_context(process(*watch(lab))) if watched else None
+        await asyncio.sleep(SETTLE_S)
+        pids = [member.pid for member in lab.members if member.pid]
+        since = datetime.now(UTC)
+        before = sum(map(cpu_seconds, pids))
+        our_before = cpu_seconds(ours.pid) if ours else 0.0
+        await asyncio.sleep(seconds)
+        spent = sum(map(cpu_seconds, pids)) - before
+        our_spent = cpu_seconds(ours.pid) - our_before if ours else 0.0
+        assert lab.load
+        report = lab.load.report(since)
+    share = 100 / seconds
+    return Slice(
+        watched,
+        spent * share / len(pids),
+        our_spent * share,
+        1000 * (report.quantile(0.5) or 0.0),
+        1000 * (report.quantile(0.99) or 0.0),
+        report.ok,
+    )
+
+
+def ratios(slices: Sequence[Slice], what: str) -> list[float]:
+    """Return each watched slice against the mean of its two neighbours."""
+    values = [float(getattr(one, what)) for one in slices]
+    return [
+        values[i] / statistics.mean((values[i - 1], values[i + 1]))
+        for i in range(1, len(slices) - 1, 2)
+    ]
+
+
+async def felt(lab: Lab, pairs: int, seconds: float) -> None:
+    """Print what etcd and its clients feel of being watched."""
+    slices = [await take(lab, seconds, watched=bool(i % 2)) for i in range(2 * pairs + 1)]
+
+    def middle(what: str, *, watched: bool) -> float:
+        return statistics.median(
+            float(getattr(one, what)) for one in slices if one.watched is watched
+        )
+
+    print(
+        f"\n### What etcd feels: {pairs} slices of {seconds:.0f} s with `watch`, between others\n"
+    )
+    print("| | without | with | ratio: median | of all pairs |")
+    print("|---|---|---|---|---|")
+    for what, name, digits in (
+        ("etcd_cpu", "etcd's CPU, % of a core a member", 2),
+        ("p50", "write latency p50, ms", 2),
+        ("p99", "write latency p99, ms", 2),
+    ):
+        found = ratios(slices, what)
+        print(
+            f"| {name} | {middle(what, watched=False):.{digits}f} |"
+            f" {middle(what, watched=True):.{digits}f} | {statistics.median(found):.3f} |"
+            f" {', '.join(f'{ratio:.2f}' for ratio in found)} |"
+        )
+    more = [
+        slices[i].etcd_cpu - statistics.mean((slices[i - 1].etcd_cpu, slices[i + 1].etcd_cpu))
+        for i in range(1, len(slices) - 1, 2)
+    ]
+    # How much two slices of the same kind differ: what is below it is noise.
+    same = [abs(a.p99 / b.p99 - 1) for a, b in zip(slices[0::2], slices[2::2], strict=False)]
+    print(
+        f"\nFor us etcd spends {statistics.median(more):.2f} % of a core more a member (median);"
+        f" `watch` itself {middle('our_cpu', watched=True):.2f} %. About {slices[0].writes} writes"
+        f" a slice. The p99 of neighbouring slices without us differs by"
+        f" {100 * statistics.median(same):.0f} % (median): less than that is noise."
+    )
+
+
+async def main() -> None:
+    """Take all figures and print them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120.0, help="side by side; 0: leave out")
+    parser.add_argument("--pairs", type=int, default=5, help="slices with us; 0: leave out")
+    parser.add_argument("--slice", type=float, default=12.0, help="seconds of a slice")
+    parser.add_argument("--etcd", default="3.5")
+    asked = parser.parse_args()
+    spec = LabSpec(members=3, version=asked.etcd, network="loopback", load=LOAD)
+    with tempfile.TemporaryDirectory(prefix="etcdscope-cost-") as folder:
+        async with Lab.start(spec) as lab:
+            print(
+                f"Three members of etcd {lab.version} on loopback, {LOAD.rate:.0f} writes a second;"
+                f" default cadences; Python {platform.python_version()}, {os.cpu_count()} cores,"
+                f" load average before {os.getloadavg()[0]:.1f}."
+            )
+            if asked.seconds:
+                await side_by_side(lab, asked.seconds, Path(folder))
+            if asked.pairs:
+                await felt(lab, asked.pairs, asked.slice)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
