@@ -1,12 +1,14 @@
 """What watching costs: our CPU and memory beside Prometheus', and what etcd feels of it.
 
-    python -m bench.cost                        # 120 s, then 11 slices: about five minutes
-    python -m bench.cost --seconds 60 --pairs 5 --slice 8
+    python -m bench.cost                        # 120 s, then 21 slices: about eight minutes
+    python -m bench.cost --seconds 60 --pairs 5 --slice 6
 
 On one real three-member cluster under load. First ``etcdscope watch --json``, ``etcdscope serve
 --data-dir`` and a Prometheus that scrapes the same members every second run side by side, all from
-the kernel's books (/proc). Then slices without and with one ``watch`` alternate (A B A B … A):
-each B is compared with the mean of the two A around it, so that a drift counts on both sides.
+the kernel's books (/proc). Then slices without anything, with one ``watch`` and with a control
+alternate (A B A C A B …): each B and C is compared with the mean of the two A around it, so that a
+drift counts on both sides. The control uses as much CPU as ``watch`` and asks etcd nothing: what
+both have in common comes from sharing this machine, not from being watched.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,6 +38,16 @@ LOAD = LoadSpec(rate=200)
 WARM_S = 10.0
 SETTLE_S = 4.0
 TICKS = os.sysconf("SC_CLK_TCK")
+# About 2.8 % of a core, in pieces as short as our own.
+CONTROL = """
+import time
+while True:
+    end = time.process_time() + 0.0014
+    while time.process_time() < end:
+        pass
+    time.sleep(0.05)
+"""
+NOBODY, WATCH, BURN = "without", "with `watch`", "with the control"
 ETCDSCOPE = str(Path(sys.executable).with_name("etcdscope"))
 
 
@@ -149,87 +162,86 @@ async def side_by_side(lab: Lab, seconds: float, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Slice:
-    """One stretch: etcd's CPU in % of a core a member, our own, and the load's latencies in ms."""
+    """One stretch: etcd's CPU in % of a core a member, the other's, the load's latencies in ms."""
 
-    watched: bool
+    beside: str
     etcd_cpu: float
-    our_cpu: float
+    other_cpu: float
     p50: float
     p99: float
     writes: int
 
 
-async def take(lab: Lab, seconds: float, *, watched: bool) -> Slice:
+async def take(lab: Lab, seconds: float, beside: str) -> Slice:
     """Measure one slice, after things have settled."""
+    commands = {WATCH: watch(lab), BURN: (sys.executable, "-c", CONTROL)}
     async with AsyncExitStack() as stack:
-        ours = await stack.enter_async_context(process(*watch(lab))) if watched else None
+        argv = commands.get(beside)
+        other = await stack.enter_async_context(process(*argv)) if argv else None
         await asyncio.sleep(SETTLE_S)
         pids = [member.pid for member in lab.members if member.pid]
         since = datetime.now(UTC)
         before = sum(map(cpu_seconds, pids))
-        our_before = cpu_seconds(ours.pid) if ours else 0.0
+        other_before = cpu_seconds(other.pid) if other else 0.0
         await asyncio.sleep(seconds)
         spent = sum(map(cpu_seconds, pids)) - before
-        our_spent = cpu_seconds(ours.pid) - our_before if ours else 0.0
+        other_spent = cpu_seconds(other.pid) - other_before if other else 0.0
         assert lab.load
         report = lab.load.report(since)
     share = 100 / seconds
     return Slice(
-        watched,
+        beside,
         spent * share / len(pids),
-        our_spent * share,
+        other_spent * share,
         1000 * (report.quantile(0.5) or 0.0),
         1000 * (report.quantile(0.99) or 0.0),
         report.ok,
     )
 
 
-def ratios(slices: Sequence[Slice], what: str) -> list[float]:
-    """Return each watched slice against the mean of its two neighbours."""
+def against(slices: Sequence[Slice], beside: str, what: str) -> list[float]:
+    """Return each slice of that kind against the mean of its two neighbours."""
     values = [float(getattr(one, what)) for one in slices]
     return [
         values[i] / statistics.mean((values[i - 1], values[i + 1]))
-        for i in range(1, len(slices) - 1, 2)
+        for i, one in enumerate(slices)
+        if one.beside == beside
     ]
 
 
 async def felt(lab: Lab, pairs: int, seconds: float) -> None:
     """Print what etcd and its clients feel of being watched."""
-    slices = [await take(lab, seconds, watched=bool(i % 2)) for i in range(2 * pairs + 1)]
+    order = [NOBODY, *(kind for _ in range(pairs) for kind in (WATCH, NOBODY, BURN, NOBODY))]
+    slices = [await take(lab, seconds, beside) for beside in order]
 
-    def middle(what: str, *, watched: bool) -> float:
-        return statistics.median(
-            float(getattr(one, what)) for one in slices if one.watched is watched
-        )
+    def middle(what: str, beside: str) -> float:
+        return statistics.median(float(getattr(s, what)) for s in slices if s.beside == beside)
 
-    print(
-        f"\n### What etcd feels: {pairs} slices of {seconds:.0f} s with `watch`, between others\n"
-    )
-    print("| | without | with | ratio: median | of all pairs |")
-    print("|---|---|---|---|---|")
-    for what, name, digits in (
-        ("etcd_cpu", "etcd's CPU, % of a core a member", 2),
-        ("p50", "write latency p50, ms", 2),
-        ("p99", "write latency p99, ms", 2),
+    print(f"\n### What etcd feels: {pairs} slices of {seconds:.0f} s of each kind\n")
+    print(f"| | {NOBODY} | {WATCH} | ratio, median (all) | {BURN} | ratio, median (all) |")
+    print("|---|---|---|---|---|---|")
+    for what, name in (
+        ("etcd_cpu", "etcd's CPU, % of a core a member"),
+        ("p50", "write latency p50, ms"),
+        ("p99", "write latency p99, ms"),
+        ("other_cpu", "CPU of the other process, %"),
     ):
-        found = ratios(slices, what)
-        print(
-            f"| {name} | {middle(what, watched=False):.{digits}f} |"
-            f" {middle(what, watched=True):.{digits}f} | {statistics.median(found):.3f} |"
-            f" {', '.join(f'{ratio:.2f}' for ratio in found)} |"
-        )
-    more = [
-        slices[i].etcd_cpu - statistics.mean((slices[i - 1].etcd_cpu, slices[i + 1].etcd_cpu))
-        for i in range(1, len(slices) - 1, 2)
-    ]
-    # How much two slices of the same kind differ: what is below it is noise.
-    same = [abs(a.p99 / b.p99 - 1) for a, b in zip(slices[0::2], slices[2::2], strict=False)]
+        row = [name, f"{middle(what, NOBODY):.2f}"]
+        for beside in (WATCH, BURN):
+            row.append(f"{middle(what, beside):.2f}")
+            row.append("" if what == "other_cpu" else _spread(against(slices, beside, what)))
+        print(f"| {' | '.join(row)} |")
+    bare = [one for one in slices if one.beside == NOBODY]
+    same = [abs(a.p99 / b.p99 - 1) for a, b in pairwise(bare)]
+    writes = statistics.median(one.writes for one in slices)
     print(
-        f"\nFor us etcd spends {statistics.median(more):.2f} % of a core more a member (median);"
-        f" `watch` itself {middle('our_cpu', watched=True):.2f} %. About {slices[0].writes} writes"
-        f" a slice. The p99 of neighbouring slices without us differs by"
-        f" {100 * statistics.median(same):.0f} % (median): less than that is noise."
+        f"\nMedians. About {writes:.0f} writes a slice; from one slice without anything to the next"
+        f" the p99 differs by {100 * statistics.median(same):.0f} % (median)."
     )
+
+
+def _spread(found: Sequence[float]) -> str:
+    return f"{statistics.median(found):.3f} ({', '.join(f'{ratio:.2f}' for ratio in found)})"
 
 
 async def main() -> None:

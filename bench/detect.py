@@ -14,6 +14,7 @@ import asyncio
 import json
 import os
 import platform
+import random
 import statistics
 import sys
 import time
@@ -43,7 +44,7 @@ class Case:
     subject: bool = True  # whether a member must be named
     timeout: float = 30.0
     spec: str = "plain"
-    hold: float = 3.0  # seconds that the fault goes on after it was told
+    hold: float = 2.0  # seconds that the fault goes on after it was told
 
 
 CASES = (
@@ -57,14 +58,14 @@ CASES = (
     Case("quorum lost (two frozen)", "freeze", ("quorum-lost",), True, "majority", subject=False),
     Case("unreachable from here", "client-cut", ("member-unreachable",), False, "follower"),
     Case("host cut off", "host-cut", ("member-down", "member-isolated"), True, "follower"),
-    Case("pair of members cut", "cut-pair", ("link-one-way",), False, None, hold=8.0),
-    Case("packet loss 30 %", "loss", ("link-lossy",), False, "follower", {"p": 0.3}, hold=8.0),
-    Case("slow disk, leader", "slow-disk", ("wal-fsync-slow",), False, "leader", hold=6.0),
-    Case("slow disk, follower", "slow-disk", ("wal-fsync-slow",), False, "follower", hold=6.0),
+    Case("pair of members cut", "cut-pair", ("link-one-way",), False, None, hold=4.0),
+    Case("packet loss 30 %", "loss", ("link-lossy",), False, "follower", {"p": 0.3}, hold=4.0),
+    Case("slow disk, leader", "slow-disk", ("wal-fsync-slow",), False, "leader", hold=4.0),
+    Case("slow disk, follower", "slow-disk", ("wal-fsync-slow",), False, "follower", hold=4.0),
     Case("CPU quota, leader", "cpu-quota", ("cpu-starved",), False, "leader", {"fraction": 0.03},
-         hold=6.0),
+         hold=4.0),
     Case("CPU quota, follower", "cpu-quota", ("cpu-starved",), False, "follower",
-         {"fraction": 0.03}, hold=6.0),
+         {"fraction": 0.03}, hold=4.0),
     Case("restart loop", "restart-loop", ("member-restarting",), False, "follower", timeout=60),
     Case("leader flapping", "flap", ("leader-flapping", "member-frozen"), False, None, timeout=60),
     Case("voter never started", "unstarted", ("member-never-started",), False, None),
@@ -157,7 +158,8 @@ async def settle(lab: Lab, watcher: Watcher) -> None:
     await lab.ready()
     if not await watcher.quiet(120):
         print("  still open:", [line.body for line in watcher.open_incidents().values()])
-    await asyncio.sleep(4.0)
+    # At no fixed moment of any cadence, and with metrics back at their slow pace.
+    await asyncio.sleep(random.uniform(2.5, 6.0))
 
 
 @asynccontextmanager

@@ -8,14 +8,21 @@ from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.testimony import last_leader
 from etcdscope.model.finding import CLUSTER, Evidence, Finding, Limits, Severity
 from etcdscope.model.incident import Step
-from etcdscope.model.signal import FAREWELL, LEAD_TRANSFEREE, RAFT_LEAD, RAFT_STATE, RAFT_TERM
+from etcdscope.model.signal import (
+    FAREWELL,
+    LEAD_TRANSFEREE,
+    PRESENCE,
+    RAFT_LEAD,
+    RAFT_STATE,
+    RAFT_TERM,
+)
 from etcdscope.model.window import Window
 
 # For how long a leader change is worth a line.
 TOLD_FOR = 20.0
 # Faults that follow each other by minutes are told one by one; flapping is quicker than that.
 FLAP_SPAN = 120.0
-FLAPS_STILL = 30.0
+FLAPS_STILL = 12.0
 
 
 @detector(
@@ -97,6 +104,11 @@ def planned(window: Window, at: float, old: str) -> bool:
     return transferred or stopped
 
 
+def died(window: Window, at: float, old: str) -> bool:
+    """Return whether the old leader's process ended then; that is told by member-down."""
+    return any(p.value == "gone" and abs(p.at - at) < 5.0 for p in window.points(old, PRESENCE))
+
+
 @detector(
     "leader-changed",
     momentary=True,
@@ -145,14 +157,19 @@ def leader_changed(window: Window, limits: Limits) -> Iterator[Finding]:
 def leader_flapping(window: Window, limits: Limits) -> Iterator[Finding]:
     """Leadership changes again and again without anybody asking for it.
 
-    Signal:  unplanned changes of leader within two minutes; three or more are flapping.
+    Signal:  unplanned changes of leader within two minutes, of leaders that lived on; three or
+             more are flapping.
     Source:  raft.status at /debug/vars (term and leader of every member).
     Means:   a symptom: the leader stalls (disk, CPU, pause) or its links do.
     Alike:   a rolling restart or upgrade (every change follows a farewell or a transfer).
     """
     if _new_terms(window, FLAP_SPAN) <= limits["warning"]:
         return  # each change of leader takes a term
-    unplanned = [c for c in changes(window, FLAP_SPAN) if not planned(window, c[0], c[1])]
+    unplanned = [
+        c
+        for c in changes(window, FLAP_SPAN)
+        if not planned(window, c[0], c[1]) and not died(window, c[0], c[1])
+    ]
     severity = limits.graded(len(unplanned))
     if severity is None or unplanned[-1][0] < window.now - FLAPS_STILL:
         return

@@ -74,11 +74,11 @@ def member_never_started(window: Window, limits: Limits) -> Iterator[Finding]:
             f" {window.quorum}",
             (
                 Evidence(
-                    "name",
-                    "",
+                    "started",
+                    "never",
                     source=MEMBER_LIST.source,
                     member=member.id,
-                    says="no name: it has never started",
+                    says="it has no name, which etcd learns when a member joins",
                 ),
             ),
             ruled_out=(RuledOut("member-down", "it has no name yet, so it never ran"),),

@@ -21,6 +21,8 @@ from etcdscope.model.signal import (
     QUOTA_BYTES,
     RAFT_STATE,
     RAFT_TERM,
+    RAFTVARS_SECONDS,
+    SERIALIZABLE_SECONDS,
     STATUS_SECONDS,
     VERSION,
     WAL_FSYNC,
@@ -133,7 +135,7 @@ def state(window: Window, member: Member) -> MemberState:
         db_bytes=number(DB_BYTES),
         db_in_use_bytes=number(DB_IN_USE_BYTES),
         quota_bytes=number(QUOTA_BYTES),
-        answer_seconds=window.number(member.id, STATUS_SECONDS),
+        answer_seconds=_quickest(window, member.id),
         fsync_p99=fsync.value if fsync else None,
         commit_p99=commit.value if commit else None,
         why_not="" if reachable else _why_not(window, member),
@@ -149,6 +151,18 @@ def role(window: Window, member: str) -> Role:
     if leads is None:
         return Role.UNKNOWN
     return Role.LEADER if leads == member else Role.FOLLOWER
+
+
+def _quickest(window: Window, member: str) -> float | None:
+    """Return how soon it answers: the quickest of late, since a first call also connects."""
+    return min(
+        (
+            t
+            for s in (STATUS_SECONDS, RAFTVARS_SECONDS, SERIALIZABLE_SECONDS)
+            for t in window.numbers(member, s, over=3.0)
+        ),
+        default=None,
+    )
 
 
 def _whole(window: Window, member: str, signal: Signal) -> int | None:
