@@ -100,7 +100,6 @@ class Trial:
 
 async def run_case(lab: Lab, watcher: Watcher, case: Case) -> Trial:
     """Inject, watch, heal, watch."""
-    await settle(lab, watcher)
     mark = len(watcher.lines)
     fault = await lab.fault(case.fault, case.member, **case.options)
     began = fault.at.timestamp()
@@ -153,15 +152,6 @@ def _right(line: Line, case: Case, members: tuple[str, ...]) -> bool:
     return bool(named & set(members)) or (case.fault in ("learner", "unstarted"))
 
 
-async def settle(lab: Lab, watcher: Watcher) -> None:
-    """Wait until the cluster is well and nothing is open, then a little more."""
-    await lab.ready()
-    if not await watcher.quiet(120):
-        print("  still open:", [line.body for line in watcher.open_incidents().values()])
-    # At no fixed moment of any cadence, and with metrics back at their slow pace.
-    await asyncio.sleep(random.uniform(2.5, 6.0))
-
-
 @asynccontextmanager
 async def stage(spec: LabSpec) -> AsyncIterator[tuple[Lab, Watcher]]:
     """A lab and a watcher beside it, both warmed up."""
@@ -171,10 +161,14 @@ async def stage(spec: LabSpec) -> AsyncIterator[tuple[Lab, Watcher]]:
 
 @asynccontextmanager
 async def beside(lab: Lab) -> AsyncIterator[Watcher]:
-    """A watcher that knows nothing yet of what was done to the lab before, warmed up."""
+    """A watcher beside a cluster that is well, warmed up."""
+    await lab.ready()
     async with watching(",".join(lab.endpoints)) as watcher:
         await watcher.until(lambda: any(line.event == "verdict" for line in watcher.lines), 20)
-        await asyncio.sleep(8.0)
+        # At no fixed moment of any cadence, and with metrics at their slow pace.
+        await asyncio.sleep(random.uniform(6.0, 9.0))
+        if not await watcher.quiet(120):
+            print("  still open:", [line.body for line in watcher.open_incidents().values()])
         yield watcher
 
 
@@ -188,11 +182,11 @@ async def detect(cases: list[Case], repeats: int) -> list[dict[str, Any]]:
         async with Lab.start(spec) as lab:
             for case in mine:
                 trials = []
-                async with beside(lab) as watcher:
-                    for _ in range(repeats):
-                        trial = await run_case(lab, watcher, case)
-                        trials.append(trial)
-                        print(f"  {case.name}: {_brief(trial)}", flush=True)
+                for _ in range(repeats):
+                    # A watcher of its own: what was done to the lab before is not its past.
+                    async with beside(lab) as watcher:
+                        trials.append(await run_case(lab, watcher, case))
+                    print(f"  {case.name}: {_brief(trials[-1])}", flush=True)
                 rows.append(row(case, trials))
                 print(table([rows[-1]], head=False), flush=True)
     return rows

@@ -416,9 +416,6 @@ async def test_two_clusters_given_as_one_are_critical() -> None:
 
 
 @pytest.mark.etcd
-@pytest.mark.xfail(
-    strict=False, reason="cluster-id-mixed takes sides before all members of both were found"
-)
 async def test_of_two_clusters_only_the_smaller_is_called_the_wrong_one() -> None:
     async with cluster(3) as most, cluster() as other:
         machine = await run(

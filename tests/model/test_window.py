@@ -170,10 +170,10 @@ def test_member_that_never_answered_is_not_reachable() -> None:
         pytest.param([("a1", "x", False)], "x", id="the only one"),
         pytest.param([("a1", "x", False), ("a2", "y", False), ("a3", "y", False)], "y", id="most"),
         pytest.param([("a1", "x", True), ("a2", "y", False), ("a3", "y", False)], "x", id="quorum"),
-        pytest.param([("a1", "x", False), ("a2", "y", False)], "y", id="the newest of equals"),
+        pytest.param([("a1", "x", False), ("a2", "y", False)], "x", id="of equals what we know"),
     ],
 )
-def test_membership_is_trusted_by_quorum_then_votes_then_age(
+def test_membership_is_trusted_by_quorum_then_votes_then_what_is_known(
     told: list[tuple[str, str, bool]], trusted: str
 ) -> None:
     readings = [
@@ -188,6 +188,17 @@ def test_membership_is_trusted_by_quorum_then_votes_then_age(
     ]
 
     assert [m.id for m in fed(*readings).members] == [trusted]
+
+
+def test_of_lists_that_overlap_the_newest_is_trusted() -> None:
+    old = MemberList((Member("x", "x"), Member("y", "y")))
+    new = MemberList((Member("x", "x"), Member("z", "z")))
+    readings = [
+        reading(i, MEMBER_LIST, listed, member=who, url=f"http://{who}")
+        for i, (who, listed) in enumerate([("a1", old), ("a2", new)])
+    ]
+
+    assert [m.id for m in fed(*readings).members] == ["x", "z"]
 
 
 def test_learner_does_not_count_for_quorum() -> None:

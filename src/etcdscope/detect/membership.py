@@ -160,6 +160,7 @@ def _stuck(window: Window, member: Member, lead: str, since: float) -> Finding |
 
 @detector(
     "cluster-id-mixed",
+    opens_after=1.0,  # the members of both must be found before the smaller can be told
     closes_after=1.0,
     impact="Clients that use all these endpoints read and write two different clusters.",
     runbook=(
@@ -185,7 +186,11 @@ def cluster_id_mixed(window: Window, limits: Limits) -> Iterator[Finding]:
             by_id.setdefault(cluster, []).append(url)
     if len(by_id) < 2:
         return
-    right = max(by_id, key=lambda c: (len(by_id[c]), c))
+    listed = {m.id for m in window.members}
+    right = max(
+        by_id,
+        key=lambda c: (len(by_id[c]), any(window.endpoints[u] in listed for u in by_id[c]), c),
+    )
     for cluster, urls in by_id.items():
         if cluster == right:
             continue

@@ -58,7 +58,8 @@ def _worth(  # noqa: PLR0911 - one line a case reads best
 ) -> str:
     if not started:
         return "gone"
-    if door(window, member) is Door.REFUSED and silence(window, member) > 0.2:
+    unknown = window.answered(member) is None
+    if door(window, member) is Door.REFUSED and (unknown or silence(window, member) > 0.2):
         closed = refused_since(window, member) or window.answered(member) or window.began
         heard = testimony(window, member, closed)
         return "counting" if heard.hear and not heard.deaf else "gone"

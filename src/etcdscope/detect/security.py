@@ -93,7 +93,7 @@ def certificate_expired(window: Window, limits: Limits) -> Iterator[Finding]:
             yield Finding(
                 Subject.member(look.member) if look.member else Subject.endpoint(look.endpoint),
                 Severity.CRITICAL,
-                f"{look.endpoint} cannot be spoken with: {look.detail}",
+                f"{look.endpoint} cannot be spoken with: {look.detail.rstrip('.')}",
                 confidence=0.9,
             )
 

@@ -86,6 +86,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
         state.told,
         said,
         planned=any(i.severity is Severity.INFO for i in moved.incidents),
+        whole=all(window.looks_at(m.id) for m in window.members if m.started),
         patient=now - window.began > SPEAKS_AFTER,
     ):
         moved = replace(moved, told=said)
@@ -95,11 +96,13 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     return replace(moved, verdict=said), effects + sighted
 
 
-def _worth_telling(before: Verdict | None, now: Verdict, *, planned: bool, patient: bool) -> bool:
+def _worth_telling(
+    before: Verdict | None, now: Verdict, *, planned: bool, whole: bool, patient: bool
+) -> bool:
     """Return whether the state of the cluster, not merely its numbers, is another one.
 
-    ``planned``: work is under way that explains a smaller margin. ``patient``: we have looked for
-    long enough to say that nothing answers.
+    ``planned``: work is under way that explains a smaller margin. ``whole``: every member was
+    looked at. ``patient``: we have looked for long enough to say that nothing answers.
     """
 
     def essence(v: Verdict) -> tuple[object, ...]:
@@ -110,7 +113,7 @@ def _worth_telling(before: Verdict | None, now: Verdict, *, planned: bool, patie
     if shaken and now.level is Level.OK and not planned:
         return False  # something is wrong and about to be told, or over in a moment
     if before is None:
-        return bool(now.members) or patient
+        return (bool(now.members) and whole) or patient
     return essence(before) != essence(now)
 
 

@@ -47,10 +47,11 @@ _CLOSED = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ESHUTDOWN, e
 # What to do, said of host:port.
 _ADVICE = {
     _F.REFUSED: "nobody listens at {where}; see whether etcd runs and listens there.",
-    _F.TIMEOUT: "{where} gave no answer in time.",
+    _F.TIMEOUT: "{where} gave no answer in time; see whether it is etcd's client port, and busy.",
     _F.UNREACHABLE: "there is no way to {where}; see the network and its filters.",
-    _F.CLOSED: "{where} closed the connection without an answer.",
-    _F.DNS: "the name in {where} does not resolve.",
+    _F.CLOSED: "{where} closed the connection without an answer; see whether it is etcd's client"
+    " port.",
+    _F.DNS: "the name in {where} does not resolve; see the spelling, and /etc/resolv.conf.",
     _F.TLS_UNTRUSTED: "the certificate of {where} is not trusted: {why}; give its authority with"
     " --cacert, or an endpoint that is named in the certificate.",
     _F.TLS_REJECTED: "{where} does not accept our certificate, or wants one: {why}; give --cert"
@@ -58,7 +59,7 @@ _ADVICE = {
     _F.TLS_EXPIRED: "a certificate between us and {where} is not valid now: {why}.",
     _F.TLS_MISMATCH: "{where} does not speak what the endpoint says; use https:// where it speaks"
     " TLS, http:// where it does not.",
-    _F.NOT_ETCD: "{where} answers, but not as etcd does: {why}.",
+    _F.NOT_ETCD: "{where} answers, but not as etcd does: {why}; give etcd's client port.",
     _F.TOO_LARGE: "the answer of {where} is larger than we take: {why}.",
     _F.UNAUTHENTICATED: "{where} wants to know who asks: {why}; give --user and its password.",
     _F.PERMISSION_DENIED: "{where}: the user may not do this: {why}.",

@@ -377,7 +377,9 @@ def _looked(
 def _with_membership(window: Window, readings: Iterable[Reading]) -> Window:
     """Trust the newest list that a quorum confirmed, else the one that most members hold.
 
-    etcd 3.4 answers every MemberList from the member's own view, so that there only votes count.
+    Of equals, what shares a member with the list of before: where endpoints of two clusters were
+    given, the list does not jump from one to the other. etcd 3.4 answers every MemberList from the
+    member's own view, so that there only votes count.
     """
     if not any(seen.signal is MEMBER_LIST for r in readings for seen in r.observations):
         return window
@@ -389,7 +391,16 @@ def _with_membership(window: Window, readings: Iterable[Reading]) -> Window:
     votes: dict[frozenset[str], int] = {}
     for _, listed in told:
         votes[_ids(listed)] = votes.get(_ids(listed), 0) + 1
-    at, trusted = max(told, key=lambda t: (t[1].linearizable, votes[_ids(t[1])], t[0]))
+    before = {m.id for m in window.members}
+    at, trusted = max(
+        told,
+        key=lambda t: (
+            t[1].linearizable,
+            votes[_ids(t[1])],
+            not before.isdisjoint(_ids(t[1])),
+            t[0],
+        ),
+    )
     advertised = {url.rstrip("/"): m.id for m in trusted.members for url in m.client_urls}
     endpoints = advertised | dict(window.endpoints)
     return replace(window, members=trusted.members, members_at=at, endpoints=endpoints)

@@ -160,6 +160,8 @@ class History:
     def _written(self, future: Future[None]) -> None:
         if not future.cancelled() and (error := future.exception()):
             log.error("the history could not be written", exc_info=error)
+        elif any(batch.effects for batch in self._batches.values()):
+            self._write_soon()  # an incident that came in meanwhile does not wait for more
 
     # --- asking ----------------------------------------------------------------------------------
 
