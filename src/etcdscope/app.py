@@ -151,9 +151,13 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
         history = await stack.enter_async_context(_history(settings))
         outbox = _outbox(settings, clock)
         recorder = _recorder(settings, stack)
+        noticed: set[str] = set()
 
         def deliver(sweep: Sweep, effects: Sequence[Effect]) -> None:
             tell(effects, engine.state)
+            for notice in set(engine.notices) - noticed:
+                noticed.add(notice)
+                log.warning("%s", notice)
             if history:
                 history.append(_cluster(engine.state), sweep, effects)
             if outbox:

@@ -117,7 +117,11 @@ def test_nothing_is_left_of_a_keeper_that_was_killed() -> None:
 
 HOLD = """
 import asyncio
+import signal
 from etcdscope.lab.cluster import Lab, LabSpec
+
+# A shell has its jobs in the background ignore Ctrl-C, and they hand that on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def hold():
     async with Lab.start(LabSpec(network="namespaces", members=1)) as lab:

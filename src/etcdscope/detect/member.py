@@ -24,6 +24,7 @@ from etcdscope.detect.testimony import (
     refused_since,
     silence,
     starting,
+    still_listed,
     testimony,
 )
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
@@ -35,6 +36,7 @@ from etcdscope.model.signal import (
     PORT_STATE,
     PRESENCE,
     PROCESS_START,
+    PROGRESS_MATCH,
     RAFT_LEAD,
     RAFT_STATE,
     STATUS_SECONDS,
@@ -48,6 +50,8 @@ NO_ANSWER = frozenset({Failure.REFUSED, Failure.TIMEOUT, Failure.UNREACHABLE, Fa
 QUICK_LOOP = 30.0
 # A member that has been away for this long is not in a loop, it is down.
 AWAY = 10.0
+# The leader's raft.status is looked at twice a second.
+LEADER_TELLS = 0.8
 # Members learn of a leader with its first message. One that has not followed for two looks, while a
 # quorum does, is cut off.
 LEADERLESS = 0.4
@@ -145,6 +149,9 @@ def _refused(window: Window, member: str) -> Iterator[Finding]:
     if peer is not Door.REFUSED and len(failed) < 2:
         return  # one witness alone: wait for a second look
     since = refused_since(window, member) or window.answered(member) or window.began
+    listed = still_listed(window, member, since)
+    if listed is False or (listed is None and _leader_will_tell(window, member, since)):
+        return  # it was removed, and rightly left; or we are about to hear whether it was
     peers = testimony(window, member, since)
     if peers.hear and not peers.deaf:
         return  # its client port is closed but it lives: it is stopping, or starting
@@ -166,6 +173,12 @@ def _refused(window: Window, member: str) -> Iterator[Finding]:
         ),
         confidence=0.97,
     )
+
+
+def _leader_will_tell(window: Window, member: str, since: float) -> bool:
+    lead = leader(window)
+    seen = bool(window.points(lead, PROGRESS_MATCH, lead, over=5.0)) if lead != member else False
+    return seen and window.now - since < LEADER_TELLS
 
 
 def _host_gone(window: Window, member: str) -> Iterator[Finding]:

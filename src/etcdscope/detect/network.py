@@ -20,6 +20,7 @@ from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
     ACTIVE_PEERS,
     PEER_RECEIVED_BYTES,
+    PRESENCE,
     PROGRESS_MATCH,
     RAFT_LEAD,
     WAL_FSYNC,
@@ -286,7 +287,7 @@ def _lossy(window: Window, lead: str, member: str, limits: Limits) -> Evidence |
             float(flips),
             limit=limits["flips"],
             name="lost_sight_of_leader",
-            says=f"it lost sight of the leader {flips} times in 20 s",
+            says=f"it lost sight of the leader {flips} times in 15 s",
         )
     return None
 
@@ -313,8 +314,16 @@ def _disk_is_fine(window: Window, member: str, since: float) -> bool:
 
 
 def _lost_sight(window: Window, member: str, lead: str) -> int:
-    """Return how often the member lost and found again one and the same leader in 20 s."""
-    seen = [p.value for p in window.points(member, RAFT_LEAD, over=20.0)]
-    found_again = sum(1 for a, b in pairwise(seen) if a == "" and b == lead)
-    others = {v for v in seen if v not in ("", lead)}
-    return found_again if not others else 0
+    """Return how often the member lost and found again one and the same leader in 15 s.
+
+    Of late, that is, and not for good now; a member whose process ended meanwhile has its reasons.
+    """
+    points = window.points(member, RAFT_LEAD, over=15.0)
+    found = [b.at for a, b in pairwise(points) if a.value == "" and b.value == lead]
+    if not found or found[-1] < window.now - 6.0 or {p.value for p in points} - {"", lead}:
+        return 0
+    if window.held(member, RAFT_LEAD, "") > FLAT_FOR:
+        return 0
+    if any(p.value == "gone" for p in window.points(member, PRESENCE, over=30.0)):
+        return 0
+    return len(found)

@@ -12,6 +12,7 @@ from etcdscope.detect.testimony import (
     leader,
     refused_since,
     silence,
+    still_listed,
     testimony,
 )
 from etcdscope.model.cluster import tolerance
@@ -61,6 +62,8 @@ def _worth(  # noqa: PLR0911 - one line a case reads best
     unknown = window.answered(member) is None
     if door(window, member) is Door.REFUSED and (unknown or silence(window, member) > 0.2):
         closed = refused_since(window, member) or window.answered(member) or window.began
+        if still_listed(window, member, closed) is False:
+            return "unsure"  # removed: the list that we have is about to be another one
         heard = testimony(window, member, closed)
         return "counting" if heard.hear and not heard.deaf else "gone"
     if silence(window, member) > GONE:

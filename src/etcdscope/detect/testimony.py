@@ -66,6 +66,20 @@ def refused_since(window: Window, member: str) -> float | None:
     return None
 
 
+def still_listed(window: Window, member: str, since: float) -> bool | None:
+    """Return whether the leader still counts the member in, by what it said after ``since``.
+
+    A removed member exits by itself, before the member list that we have tells of it; the leader's
+    progress lacks it at once. None: no leader, or none that we have looked at since.
+    """
+    lead = leader(window)
+    own = window.last(lead, PROGRESS_MATCH, lead) if lead and lead != member else None
+    if own is None or own.at <= since:
+        return None
+    its = window.last(lead, PROGRESS_MATCH, member, within=60.0)
+    return its is not None and its.at == own.at
+
+
 def starting(window: Window, member: str) -> bool:
     """Return whether its port is open again after having been closed, and nothing answers yet.
 

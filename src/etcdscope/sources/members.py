@@ -41,7 +41,7 @@ class MembersSource:
     """
 
     name = "members"
-    pace = Pace(cadence=5.0, patience=2.5)
+    pace = Pace(cadence=5.0, patience=2.5, zoomed=1.0)
 
     def __init__(self, client: Callable[[str], TellsMembers]) -> None:
         self._client = client
