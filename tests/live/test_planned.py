@@ -57,7 +57,7 @@ async def test_moving_the_leader_is_no_incident(watched: Watched) -> None:
 
 async def test_replacing_a_member_is_no_incident(watched: Watched) -> None:
     mark = len(watched.effects)
-    await watched.lab.replace_member(watched.lab.members[0].name)
+    await watched.lab.replace_member(await watched.lab.leader())
     await watched.lab.ready()
     await asyncio.sleep(10)
 

@@ -33,6 +33,7 @@ from etcdscope.model.reading import Failure
 from etcdscope.model.signal import (
     FAREWELL,
     LINEARIZABLE_OK,
+    MEMBER_LIST,
     PORT_STATE,
     PRESENCE,
     PROCESS_START,
@@ -52,6 +53,8 @@ QUICK_LOOP = 30.0
 AWAY = 10.0
 # The leader's raft.status is looked at twice a second.
 LEADER_TELLS = 0.8
+# Member lists are read at once when something is suspect, at most once a second.
+MEMBERS_TELL = 1.3
 # Members learn of a leader with its first message. One that has not followed for two looks, while a
 # quorum does, is cut off.
 LEADERLESS = 0.4
@@ -150,7 +153,7 @@ def _refused(window: Window, member: str) -> Iterator[Finding]:
         return  # one witness alone: wait for a second look
     since = refused_since(window, member) or window.answered(member) or window.began
     listed = still_listed(window, member, since)
-    if listed is False or (listed is None and _leader_will_tell(window, member, since)):
+    if listed is False or (listed is None and _others_will_tell(window, member, since)):
         return  # it was removed, and rightly left; or we are about to hear whether it was
     peers = testimony(window, member, since)
     if peers.hear and not peers.deaf:
@@ -175,9 +178,13 @@ def _refused(window: Window, member: str) -> Iterator[Finding]:
     )
 
 
-def _leader_will_tell(window: Window, member: str, since: float) -> bool:
+def _others_will_tell(window: Window, member: str, since: float) -> bool:
     lead = leader(window)
-    seen = bool(window.points(lead, PROGRESS_MATCH, lead, over=5.0)) if lead != member else False
+    if lead in ("", member):
+        tellers = [m for m in window.members if m.id != member and window.reachable(m.id)]
+        listed = any(window.last(m.id, MEMBER_LIST) for m in tellers)
+        return listed and window.now - since < MEMBERS_TELL
+    seen = bool(window.points(lead, PROGRESS_MATCH, lead, over=5.0))
     return seen and window.now - since < LEADER_TELLS
 
 

@@ -9,10 +9,12 @@ timeout, but a closed socket at once.
 from dataclasses import dataclass
 from enum import Enum
 
+from etcdscope.model.cluster import MemberList
 from etcdscope.model.reading import Failure
 from etcdscope.model.signal import (
     ACTIVE_PEERS,
     LOOP_LAG,
+    MEMBER_LIST,
     PEER_RECEIVED_BYTES,
     PORT_STATE,
     PROGRESS_MATCH,
@@ -67,13 +69,24 @@ def refused_since(window: Window, member: str) -> float | None:
 
 
 def still_listed(window: Window, member: str, since: float) -> bool | None:
-    """Return whether the leader still counts the member in, by what it said after ``since``.
+    """Return whether the others still count the member in, by what they said after ``since``.
 
-    A removed member exits by itself, before the member list that we have tells of it; the leader's
-    progress lacks it at once. None: no leader, or none that we have looked at since.
+    A removed member exits by itself, before the member list that we have tells of it. The leader's
+    progress lacks it at once; where it was the leader itself, the others' own lists do. None: they
+    were not looked at since.
     """
     lead = leader(window)
-    own = window.last(lead, PROGRESS_MATCH, lead) if lead and lead != member else None
+    if lead in ("", member):
+        lists = [
+            p.value
+            for m in window.members
+            if m.id != member
+            and (p := window.last(m.id, MEMBER_LIST))
+            and p.at > since
+            and isinstance(p.value, MemberList)
+        ]
+        return all(any(m.id == member for m in one.members) for one in lists) if lists else None
+    own = window.last(lead, PROGRESS_MATCH, lead)
     if own is None or own.at <= since:
         return None
     its = window.last(lead, PROGRESS_MATCH, member, within=60.0)
