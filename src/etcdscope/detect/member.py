@@ -54,7 +54,7 @@ AWAY = 10.0
 # The leader's raft.status is looked at twice a second.
 LEADER_TELLS = 0.8
 # Member lists are read at once when something is suspect, at most once a second.
-MEMBERS_TELL = 1.3
+MEMBERS_TELL = 0.8
 # Members learn of a leader with its first message. One that has not followed for two looks, while a
 # quorum does, is cut off.
 LEADERLESS = 0.4
