@@ -208,6 +208,19 @@ def test_learner_does_not_count_for_quorum() -> None:
     assert (len(window.voters), window.quorum) == (3, 2)
 
 
+@pytest.mark.parametrize("first", ["small", "large"])
+def test_of_two_clusters_with_one_endpoint_each_the_larger_is_trusted(first: str) -> None:
+    small = MemberList((Member("b1", "b1"),))
+    large = MemberList(tuple(Member(i, i) for i in ("a1", "a2", "a3")))
+    told = [
+        reading(0, MEMBER_LIST, small, member="b1", url="http://b1"),
+        reading(0, MEMBER_LIST, large, member="a1", url="http://a1"),
+    ]
+    window = fed(*(told if first == "small" else reversed(told)))
+
+    assert [m.id for m in window.members] == ["a1", "a2", "a3"]
+
+
 def test_member_is_called_by_its_name_or_else_its_id() -> None:
     window = fed(reading(0, MEMBER_LIST, MemberList((Member("a1", "m1"), Member("a2", "")))))
 

@@ -377,9 +377,9 @@ def _looked(
 def _with_membership(window: Window, readings: Iterable[Reading]) -> Window:
     """Trust the newest list that a quorum confirmed, else the one that most members hold.
 
-    Of equals, what shares a member with the list of before: where endpoints of two clusters were
-    given, the list does not jump from one to the other. etcd 3.4 answers every MemberList from the
-    member's own view, so that there only votes count.
+    Where endpoints of two clusters were given, as many of each, the larger cluster's; of equals,
+    what shares a member with the list of before, so that it does not jump from one to the other.
+    etcd 3.4 answers every MemberList from the member's own view, so that there only votes count.
     """
     if not any(seen.signal is MEMBER_LIST for r in readings for seen in r.observations):
         return window
@@ -397,6 +397,7 @@ def _with_membership(window: Window, readings: Iterable[Reading]) -> Window:
         key=lambda t: (
             t[1].linearizable,
             votes[_ids(t[1])],
+            max((len(ids) for ids in votes if not ids.isdisjoint(_ids(t[1]))), default=0),
             not before.isdisjoint(_ids(t[1])),
             t[0],
         ),
