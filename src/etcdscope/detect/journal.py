@@ -82,7 +82,10 @@ def about(window: Window, writer: str) -> Subject:
 
 def called(window: Window, writer: str) -> str:
     """Return what people call the writer."""
-    return window.label(writer).removeprefix(_LOG)
+    if window.member(writer):
+        return window.label(writer)
+    named = next(_logs_of(window, writer), writer)  # who is in no list may have a name of ours
+    return named.removeprefix(_LOG)
 
 
 def witness(
