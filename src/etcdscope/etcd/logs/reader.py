@@ -144,7 +144,7 @@ def _of_zap(told: dict[str, Any], otherwise: float) -> LogEvent:
             told.get("request content") or told.get("request"), told.get("response"), fields
         )
         if isinstance(method := told.get("response type"), str):
-            fields["operation"] = method.rpartition("/")[2].lower()
+            fields["operation"] = _method(method)
     elif known.kind == logs.TRACE:
         fields |= _traced(told)
     return _event(
@@ -233,7 +233,7 @@ def _grouped(found: dict[str, str]) -> dict[str, Any]:
         elif name == "remote":
             fields["client"] = _address(text)
         elif name == "method":
-            fields["operation"] = text.rpartition("/")[2].lower()
+            fields["operation"] = _method(text)
         elif name == "error":
             fields["error"] = text[:_ERROR]
         elif name in ("member", "peer", "operation"):
@@ -253,6 +253,12 @@ def _asked(request: object, response: object, fields: dict[str, Any]) -> dict[st
         "entries": asked.entries if asked.entries is not None else fields.get("entries"),
         "bytes": asked.bytes if asked.bytes is not None else fields.get("bytes"),
     }
+
+
+def _method(text: str) -> str:
+    """Return the last part of /etcdserverpb.KV/DeleteRange, in the words of requests."""
+    name = text.rpartition("/")[2].lower()[:40]
+    return "delete" if name == "deleterange" else name
 
 
 def _first(told: dict[str, Any], names: tuple[str, ...]) -> object:
