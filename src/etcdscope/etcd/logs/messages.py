@@ -42,11 +42,8 @@ _PATTERNS = tuple((p, known) for known in TABLE.values() for p in known.patterns
 # An error decides over the message that carries it, where the message is only the way it came.
 _NO_SPACE = "no space left on device"
 # net.DNSError as Go writes it: "lookup m2.example on 10.0.0.1:53: no such host".
-LOOKUP = re.compile(
-    r"\blookup (?P<host>[^\s:]+)(?: on \S+)?: "
-    r"(?:no such host|server misbehaving|.*i/o timeout|.*temporary failure|.*connection refused)",
-    re.IGNORECASE,
-)
+# Whatever it says behind the name: no such record, or no server that would know.
+LOOKUP = re.compile(r"\blookup (?P<host>[^\s:]+)(?: on \S+)?: (?!operation was canceled)")
 _COMPACTED = "required revision has been compacted"
 _CARRIERS = frozenset({"peer-unreachable", "peer-inactive", "peer-disconnected", "host-resolved"})
 

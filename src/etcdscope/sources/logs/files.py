@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
@@ -20,8 +21,9 @@ class FileLines:
     Errors: a file that is not there, or that we may not read; it is tried again at each batch.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opening: Callable[[Path], BinaryIO] | None = None) -> None:
         self._path = path
+        self._opening = opening or _opened
         self._file: BinaryIO | None = None
         self._splitter = Splitter()
         self._waiting: deque[bytes] = deque()
@@ -69,9 +71,7 @@ class FileLines:
     def _open(self) -> None:
         if self._path.is_dir():
             raise LinesError(Failure.UNREACHABLE, f"{self._path} is a directory, not a log")
-        # Not blocking, so that a named pipe without a writer does not hold the thread.
-        handle = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
-        self._file = os.fdopen(handle, "rb", buffering=0)
+        self._file = self._opening(self._path)
         self._splitter = Splitter()
         self._skip_to_tail(0, counted=False)
 
@@ -114,3 +114,8 @@ class FileLines:
         self._file = None
         self._open()
         return True
+
+
+def _opened(path: Path) -> BinaryIO:
+    # Not blocking, so that a named pipe without a writer does not hold the thread.
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)

@@ -49,6 +49,14 @@ ROWS: dict[str, Row] = {
                 " reconfigure breaks active quorum"
             ),
             "rejecting member promote request; not enough healthy members",
+            (
+                "rejecting member add request; local member has not been connected to majority"
+                " peers, reconfigure breaks active quorum"
+            ),
+            (
+                "rejecting member remove request; local member has not been connected to majority"
+                " peers, reconfigure breaks active quorum"
+            ),
         ),
         ("reconfiguration-refused",),
         True,

@@ -149,6 +149,7 @@ ROWS: dict[str, Row] = {
             "started stream reader with remote peer",
             "started HTTP pipelining with remote peer",
             "set message encoder",
+            "updated remote peer",
             "initialized peer connections; fast-forwarding election ticks",
             "starting initial election tick advance",
             "adding peers from new cluster configuration",

@@ -127,6 +127,8 @@ ROWS: dict[str, Row] = {
         "how the process is set up",
         (
             "Initialize and start etcd server",
+            "failed to detect default host",
+            "detected default host for advertise",
             r"~^Running: ?",
             "configuring peer listeners",
             "configuring client listeners",
