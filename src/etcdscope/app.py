@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from etcdscope.sinks.alertmanager import AlertmanagerSettings
     from etcdscope.sinks.outbox import Outbox
     from etcdscope.sinks.webhook import WebhookSettings
+    from etcdscope.sources.logs.opened import Logs, LogSettings
     from etcdscope.store.history import History
     from etcdscope.store.recording import Recorder
 
@@ -59,6 +60,7 @@ class Settings:
     token: str = field(default="", repr=False)
     alertmanager: "AlertmanagerSettings | None" = None
     webhooks: tuple["WebhookSettings", ...] = ()
+    logs: tuple["LogSettings", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ async def check(
         if watched:
             watched(engine.state)
 
-    async with _engine(settings, clock, tell, tick=CHECK_TICK, presence=False) as engine:
+    logs = _logs(settings, lambda: engine.state.window) if settings.logs else None
+    async with _engine(settings, clock, tell, tick=CHECK_TICK, presence=False, logs=logs) as engine:
         running = asyncio.create_task(engine.run())
         try:
             while not running.done() and not _sure(engine, clock.now() - began, observe):
@@ -165,12 +168,14 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
             if recorder:
                 _record(recorder, engine.state, sweep)
 
+        own = partial(_own_health, history, outbox, clock)
+        logs = _logs(settings, lambda: engine.state.window) if serve_http or settings.logs else None
         engine = await stack.enter_async_context(
-            _engine(settings, clock, deliver, own=partial(_own_health, history, outbox, clock))
+            _engine(settings, clock, deliver, own=own, logs=logs)
         )
         await _resume(engine, history, outbox, clock.now())
         if serve_http:
-            await stack.enter_async_context(_http(settings, lambda: engine.state, clock))
+            await stack.enter_async_context(_http(settings, lambda: engine.state, clock, logs))
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(outbox.run()) if outbox else None
             try:
@@ -205,6 +210,7 @@ async def _engine(
     tick: float = 0.25,
     presence: bool = True,
     own: Callable[[], Iterable[Observation]] = tuple,
+    logs: "Logs | None" = None,
 ) -> AsyncIterator[Engine]:
     """Open what it takes to look, and build the engine on it."""
     # 0.2 s, which in the midst of the first look would count as the member's time to answer.
@@ -230,6 +236,8 @@ async def _engine(
         held = PresenceSource(access.security, peer) if presence else None
         if held:
             stack.push_async_callback(held.aclose)
+        if logs:
+            stack.push_async_callback(logs.aclose)
         engine = Engine(
             clock=clock,
             state=State(DETECTORS, settings.limits),
@@ -238,6 +246,7 @@ async def _engine(
             deliver=deliver,
             tick=tick,
             own=own,
+            standing=lambda: logs.sources if logs else {},
         )
         yield engine
 
@@ -276,6 +285,15 @@ def _peer_url(window: Window, endpoint: str) -> str:
     """Return the peer URL of the member behind an endpoint, empty while it is not known."""
     member = window.member(window.endpoints.get(endpoint, ""))
     return member.peer_urls[0] if member and member.peer_urls else ""
+
+
+def _logs(settings: Settings, window: Callable[[], Window]) -> "Logs":
+    from etcdscope.sources.logs.opened import Logs
+
+    def identify(named: str) -> str:
+        return next((m.id for m in window().members if named in (m.id, m.name)), "")
+
+    return Logs(settings.logs, identify)
 
 
 def _cluster(state: State) -> str:
@@ -336,10 +354,13 @@ async def _resume(
 
 
 @asynccontextmanager
-async def _http(settings: Settings, view: Callable[[], State], clock: Clock) -> AsyncIterator[None]:
+async def _http(
+    settings: Settings, view: Callable[[], State], clock: Clock, logs: "Logs | None"
+) -> AsyncIterator[None]:
     from etcdscope.surfaces.web.server import serving
 
-    async with serving(settings.listen, settings.token, view, clock.now) as url:
+    take = logs.take if logs else None
+    async with serving(settings.listen, settings.token, view, clock.now, take) as url:
         log.info("listening on %s", url)
         yield
 

@@ -47,6 +47,7 @@ class Engine:
 
     ``given``: the endpoints that the user named. ``deliver`` gets every sweep and its effects,
     and must not block. ``own``: what else is to be observed of ourselves, asked once a second.
+    ``standing``: sources that belong to no URL of the cluster, such as logs, by their endpoint.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Engine:
         deliver: Deliver,
         tick: float = TICK,
         own: Callable[[], Iterable[Observation]] = tuple,
+        standing: Callable[[], Mapping[str, Source]] = dict,
     ) -> None:
         self.state = state
         self.notices: tuple[str, ...] = ()
@@ -68,6 +70,7 @@ class Engine:
         self._deliver = deliver
         self._tick = tick
         self._own = own
+        self._standing = standing
         self._inbox: list[Reading] = []
         self._looking: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._zoomed = asyncio.Event()
@@ -118,6 +121,7 @@ class Engine:
 
     def _look_where_needed(self, group: asyncio.TaskGroup) -> None:
         wanted = {(s.name, e): s for e in self._endpoints() for s in self._sources}
+        wanted |= {(s.name, e): s for e, s in self._standing().items()}
         for at, task in list(self._looking.items()):
             if at not in wanted:
                 task.cancel()

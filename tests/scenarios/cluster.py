@@ -12,6 +12,7 @@ from enum import Enum
 from itertools import accumulate
 
 from etcdscope.model.cluster import Member, MemberList, Role, quorum
+from etcdscope.model.logs import LogEvent
 from etcdscope.model.reading import Histogram, Value
 from etcdscope.model.signal import Signal
 
@@ -108,6 +109,7 @@ class SimMember:
     knobs: Knobs = field(default_factory=Knobs)
     counters: Counters = field(default_factory=Counters)
     overrides: dict[tuple[Signal, str], Value] = field(default_factory=dict)
+    said: list[LogEvent] = field(default_factory=list)  # lines of its log that nobody read yet
     active: dict[str, bool] = field(default_factory=dict)
 
     @property

@@ -31,6 +31,7 @@ from etcdscope.model.signal import (
     LEADER_CHANGES,
     LINEARIZABLE_OK,
     LINEARIZABLE_SECONDS,
+    LOG_EVENT,
     MEMBER_LIST,
     METRICS_SECONDS,
     PEER_RECEIVED_BYTES,
@@ -122,6 +123,12 @@ class Looking:
                     loop.waiting = False
                     self._on_the_way.append(reading)
             self._attend(m, now)
+        for m in self._cluster.members.values():
+            lines, m.said = m.said, []
+            if lines:
+                told = tuple(Observation(LOG_EVENT, line, line.kind) for line in lines)
+                log = f"log:{m.name}"
+                self._on_the_way.append(Reading("logs", log, T0 + now, 0.2, m.id, told))
         if now - self._noted >= 1.0:
             self._noted = now
             late = (_observed("loop_lag", self._cluster.lag),)

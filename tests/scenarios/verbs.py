@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from typing import Any
 
 from tests.scenarios.cluster import Counters, Knobs, Process, SimCluster, SimMember
+from tests.scenarios.looking import T0
 from tests.scenarios.story import Event, StoryError, amount
 
 from etcdscope.model.cluster import Role
+from etcdscope.model.logs import LogEvent
 from etcdscope.model.reading import Value
 from etcdscope.model.signal import TABLE
 
@@ -150,6 +153,14 @@ def _sighted(cluster: SimCluster, m: SimMember, event: Event) -> None:
     m.blind.clear()
 
 
+def _says(cluster: SimCluster, m: SimMember, event: Event) -> None:
+    """Write a line to its log."""
+    numbers = {k: amount(v) for k, v in event.settings.items() if k in _NUMBERS}
+    words = {k: v.replace("_", " ") for k, v in event.settings.items() if k not in _NUMBERS}
+    fields: dict[str, Any] = {**words, **numbers}
+    m.said.append(LogEvent(T0 + event.at, event.words[0], **fields))
+
+
 def _added(cluster: SimCluster, name: str, event: Event) -> None:
     if name in cluster.members:
         raise StoryError(f"{name} is a member already")
@@ -166,6 +177,7 @@ def _promoted(cluster: SimCluster, m: SimMember, event: Event) -> None:
     m.learner = False
 
 
+_NUMBERS = frozenset({"seconds", "bytes", "entries", "count", "term", "index"})
 _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "killed": _killed,
     "stopped": _stopped,
@@ -186,6 +198,7 @@ _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "blind": _blind,
     "sighted": _sighted,
     "removed": _removed,
+    "says": _says,
     "promoted": _promoted,
 }
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.store.sweeps import Cluster
 
 from etcdscope.model.cluster import Alarm, Member, MemberList, Role
+from etcdscope.model.logs import LogEvent, TraceStep
 from etcdscope.model.ports import Sweep
 from etcdscope.model.reading import Failure, Histogram, Observation, Reading
-from etcdscope.model.signal import MEMBER_LIST, RAFT_STATE, STATUS_ERRORS, TABLE, Signal
+from etcdscope.model.signal import LOG_EVENT, MEMBER_LIST, RAFT_STATE, STATUS_ERRORS, TABLE, Signal
 from etcdscope.store.codec import FrameError, Tally, decode, encode, frames
 
 words = st.text(max_size=8)
@@ -217,3 +218,13 @@ def test_infinite_and_negative_zero_values_are_kept() -> None:
     value = sweep.readings[0].observations[0].value
     assert isinstance(value, float)
     assert math.copysign(1, value) == -1
+
+
+def test_events_of_a_log_come_back_with_all_they_say() -> None:
+    steps = (TraceStep("bolt", 1.1, "range keys from bolt db"),)
+    event = LogEvent(1.5, "trace", "info", "8e9e", "trace[#]", seconds=1.5, steps=steps, count=3)
+    reading = Reading("logs", "log:m1", 2.0, 0.1, "8e9e", (Observation(LOG_EVENT, event, "trace"),))
+    tally = Tally()
+
+    assert decode(encode([Sweep(2.0, (reading,))]), tally) == [Sweep(2.0, (reading,))]
+    assert not str(tally)

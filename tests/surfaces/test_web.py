@@ -1,6 +1,7 @@
 """The agent's HTTP: what is escaped, who is let in, where it listens, when it is stale."""
 
 import asyncio
+import io
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from etcdscope.model.reading import Observation, Reading
 from etcdscope.model.signal import LOOP_LAG, SINK_DROPPED, SINK_FAILING
 from etcdscope.model.window import Window, slide
 from etcdscope.surfaces.web.exposition import exposition
-from etcdscope.surfaces.web.server import STALE_SECONDS, ListenError, serving
+from etcdscope.surfaces.web.server import MOST_BYTES, STALE_SECONDS, ListenError, serving
 
 TOKEN = "kein-wört-davon"
 
@@ -287,3 +288,55 @@ async def test_before_the_first_judgement_there_is_no_check() -> None:
 
     assert page.status == 503
     assert "nothing was judged yet" in page.text
+
+
+# --- logs ------------------------------------------------------------------------------------
+
+
+async def posted(url: str, body: bytes, kind: str = "application/x-ndjson", token: str = "") -> int:
+    headers = {"Content-Type": kind, **({"Authorization": f"Bearer {token}"} if token else {})}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=io.BytesIO(body), headers=headers) as answer,
+    ):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        return answer.status
+
+
+@asynccontextmanager
+async def taking(token: str = "") -> AsyncIterator[tuple[str, list[tuple[str, bytes]]]]:
+    taken: list[tuple[str, bytes]] = []
+
+    def take(member: str, body: bytes) -> int | None:
+        taken.append((member, body))
+        return None if member == "m9" else 1
+
+    async with serving("127.0.0.1:0", token, state, lambda: AT, take) as url:
+        yield f"{url}/api/v1/logs", taken
+
+
+async def test_lines_of_a_members_log_are_taken() -> None:
+    async with taking() as (url, taken):
+        assert await posted(f"{url}/m1", b"{}\n{}\n") == 202
+
+    assert taken == [("m1", b"{}\n{}\n")]
+
+
+@pytest.mark.parametrize(
+    ("member", "body", "kind", "status"),
+    [
+        pytest.param("m1", b"{}", "text/plain", 415, id="what any page in a browser can send"),
+        pytest.param("m1", b"x" * (MOST_BYTES + 1), "application/x-ndjson", 413, id="too much"),
+        pytest.param("m9", b"{}", "application/json", 409, id="a log that is read elsewhere"),
+    ],
+)
+async def test_what_is_not_taken(member: str, body: bytes, kind: str, status: int) -> None:
+    async with taking() as (url, _):
+        assert await posted(f"{url}/{member}", body, kind) == status
+
+
+async def test_logs_want_the_token_too() -> None:
+    async with taking(TOKEN) as (url, taken):
+        assert await posted(f"{url}/m1", b"{}") == 401
+        assert not taken
+        assert await posted(f"{url}/m1", b"{}", token=TOKEN) == 202

@@ -43,6 +43,12 @@ app.command(
     f"{_ROOM}.watching:replay", name="replay", group=WATCHING, help="Judges a recording again."
 )
 app.command(
+    f"{_ROOM}.reading:logs",
+    name="logs",
+    group=LEARNING,
+    help="Reads members' logs offline: what happened, and who asked for too much.",
+)
+app.command(
     f"{_ROOM}.learning:explain",
     name="explain",
     group=LEARNING,

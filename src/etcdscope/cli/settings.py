@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from etcdscope.sinks.alertmanager import AlertmanagerSettings
     from etcdscope.sinks.http import Receiver
     from etcdscope.sinks.webhook import WebhookSettings
+    from etcdscope.sources.logs.opened import LogSettings
 
 
 def settings_of(
@@ -26,6 +27,7 @@ def settings_of(
     token_file: Path | None = None,
     alertmanager: Sequence[str] = (),
     webhook: Sequence[str] = (),
+    log: Sequence[str] | None = None,
     agent: bool = False,
 ) -> "tuple[Settings, tuple[str, ...]]":
     """Return the settings and what to notice about them; ``agent``: the file's [agent] counts."""
@@ -33,7 +35,13 @@ def settings_of(
 
     filed = _read(cluster.config)
     access, notices = access_of(cluster, filed)
-    settings = Settings(access=access, limits=_limits(filed), data_dir=data_dir, record=record)
+    settings = Settings(
+        access=access,
+        limits=_limits(filed),
+        data_dir=data_dir,
+        record=record,
+        logs=_logs(log or (), filed.one(cluster.cluster).logs if filed else {}),
+    )
     if not agent:
         return settings, notices
     from dataclasses import replace
@@ -108,6 +116,18 @@ def _webhooks(urls: Sequence[str]) -> "tuple[WebhookSettings, ...]":
     from etcdscope.sinks.webhook import WebhookSettings
 
     return tuple(WebhookSettings(_receiver(url, "--webhook")) for url in urls)
+
+
+def _logs(said: Sequence[str], filed: Mapping[str, str]) -> "tuple[LogSettings, ...]":
+    """Return the logs of the flags; of the file those that no flag names."""
+    if not said and not filed:
+        return ()
+    from etcdscope.sources.logs.opened import chosen, parse
+
+    flags = [parse(text) for text in said]
+    named = {one.named for one in flags}
+    rest = [parse(f"{name}={where}") for name, where in filed.items() if name not in named]
+    return chosen([*flags, *rest])
 
 
 def _receiver(url: str, where: str) -> "Receiver":

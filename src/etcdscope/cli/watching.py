@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 Json = Annotated[bool, Parameter(help="Print JSON; its schema is stable.", negative="")]
 Data = Annotated[Path | None, Parameter(help="Keep history and queues in this directory.")]
 Record = Annotated[Path | None, Parameter(help="Write a recording that `replay` judges again.")]
+Log = Annotated[
+    list[str] | None,
+    Parameter(
+        help="A member's log: NAME=PATH, NAME=journald:UNIT or NAME=-; may be given again.",
+        negative="",
+    ),
+]
 Urls = Annotated[list[str] | None, Parameter(negative="")]
 
 
@@ -31,6 +38,7 @@ def check(
     for_: Annotated[
         str | None, Parameter(name="--for", help="Look for so long, e.g. 10s: rates need time.")
     ] = None,
+    log: Log = None,
     cluster: Cluster = Cluster(),
     output: Output = Output(),
 ) -> int:
@@ -38,7 +46,7 @@ def check(
     from etcdscope.app import check as look
 
     output.open_log()
-    settings, notices = settings_of(cluster)
+    settings, notices = settings_of(cluster, log=log)
     checked = run(look(settings, observe=_seconds(for_)))
     if json:
         from etcdscope.model.contract import check_object
@@ -79,6 +87,7 @@ def watch(
     ] = False,
     data_dir: Data = None,
     record: Record = None,
+    log: Log = None,
     cluster: Cluster = Cluster(),
     output: Output = Output(),
 ) -> int:
@@ -87,7 +96,7 @@ def watch(
     from etcdscope.surfaces.words import host
 
     output.open_log()
-    settings, notices = settings_of(cluster, data_dir=data_dir, record=record)
+    settings, notices = settings_of(cluster, data_dir=data_dir, record=record, log=log)
     _notice(notices)
     if live:
         run(_live(settings, output))
@@ -125,6 +134,7 @@ def serve(
         Urls, Parameter(help="URL that gets every incident as JSON; may be given again.")
     ] = None,
     json: Json = False,
+    log: Log = None,
     cluster: Cluster = Cluster(),
     output: Output = Output(),
 ) -> int:
@@ -140,6 +150,7 @@ def serve(
         record=record,
         alertmanager=alertmanager or (),
         webhook=webhook or (),
+        log=log,
         agent=True,
     )
     _notice(notices)

@@ -2,6 +2,8 @@
 
 from etcdscope.detect import (
     disk,
+    files,
+    identity,
     leadership,
     member,
     membership,
@@ -11,6 +13,7 @@ from etcdscope.detect import (
     process,
     quorum,
     raft,
+    requests,
     security,
     space,
 )
@@ -29,6 +32,9 @@ FAMILIES = (
     security,
     planned,
     monitor,
+    files,
+    identity,
+    requests,
 )
 
 DETECTORS: tuple[Detector, ...] = tuple(

@@ -153,7 +153,7 @@ def monitor_permission_denied(window: Window, limits: Limits) -> Iterator[BlindS
     Next:    give --user, or the roles that it lacks.
     """
     for look in window.looks.values():
-        if look.failure in DENIED and look.failures >= 1:
+        if look.source != "logs" and look.failure in DENIED and look.failures >= 1:
             yield BlindSpot(
                 look.source,
                 Subject.member(look.member) if look.member else Subject.endpoint(look.endpoint),
@@ -172,10 +172,32 @@ def source_blind(window: Window, limits: Limits) -> Iterator[BlindSpot]:
     Next:    the reason is told with it.
     """
     for subject, look in _failing(window):
-        if look.source not in ("metrics", "presence", "certificate") and look.failure not in DENIED:
+        told_elsewhere = ("metrics", "presence", "certificate", "logs")
+        if look.source not in told_elsewhere and look.failure not in DENIED:
             remedy = (
                 "let etcdscope reach the client URL, or give etcd --listen-client-http-urls"
                 if look.source == "raftvars"
                 else ""
             )
             yield BlindSpot(look.source, subject, look.detail or str(look.failure), remedy)
+
+
+@detector("log-unreadable", impact="What only a log tells cannot be judged for this member.")
+def log_unreadable(window: Window, limits: Limits) -> Iterator[BlindSpot]:
+    """A log that we were told to read cannot be read (a blind spot).
+
+    Signal:  two looks in a row that gave no lines but an error.
+    Source:  the file, journalctl, or standard input.
+    Means:   causes that etcd only writes down, such as a WAL that cannot be read, are not seen.
+    Next:    the reason is told with it; a file that appears later is read from then on.
+    """
+    for look in window.looks.values():
+        if look.source == "logs" and look.failure is not None and look.failures >= SURE:
+            yield BlindSpot(
+                "logs",
+                Subject.member(look.member) if look.member else Subject.endpoint(look.endpoint),
+                look.detail or str(look.failure),
+                "let this user read it, or correct the path of --log"
+                if look.failure is not Failure.CLOSED
+                else "",
+            )

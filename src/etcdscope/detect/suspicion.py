@@ -9,7 +9,8 @@ from etcdscope.model.window import Window
 
 def suspect(window: Window) -> bool:
     """Return whether metrics should be read more often for now."""
-    failures = {look.failure for look in window.looks.values()}
+    # A log that cannot be read says nothing about the member.
+    failures = {look.failure for look in window.looks.values() if look.source != "logs"}
     if failures - {None, Failure.UNSUPPORTED}:
         return True
     lead = leader(window)

@@ -47,6 +47,12 @@ _BEFORE = {
     ("db-fragmented", "quota-near"): _EVER,
     ("certificate-expired", "certificate-expiring"): _EVER,
     ("leader-flapping", "leader-changed"): _EVER,
+    # A log is read late where it was named late, and says for how long it has been so.
+    **{
+        (cause, effect): _EVER
+        for cause in ("wal-corrupt", "backend-corrupt", "raft-state-rolled-back", "disk-full")
+        for effect in ("member-down", "quorum-margin-zero", "quorum-lost", "member-restarting")
+    },
 }
 
 
@@ -161,6 +167,20 @@ TABLE: tuple[Explanation, ...] = (
         touching=_LINKS,
         within=15.0,
     ),
+    # What a member's own log says of its files is why it is gone, and why it ends again and again.
+    *(
+        row
+        for cause in ("wal-corrupt", "backend-corrupt", "raft-state-rolled-back", "disk-full")
+        for row in _explains(
+            cause,
+            anywhere=(*_LOSS, "proposals-failing"),
+            same=("member-down", "member-restarting", "member-unreachable", "member-isolated"),
+            touching=_LINKS,
+            within=15.0,
+        )
+    ),
+    *_explains("member-down", touching=("peer-name-unresolvable",), within=60.0),
+    *_explains("member-stopped", touching=("peer-name-unresolvable",), lasting=60.0),
     *_explains("apply-lag", same=("proposals-failing",)),
     *_explains("leader-missing", anywhere=("proposals-failing", "quorum-margin-zero")),
     *_explains(

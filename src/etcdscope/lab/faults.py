@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from etcdscope.lab import (
+    faults_files,
+    faults_identity,
     faults_machine,
     faults_membership,
     faults_network,
@@ -18,6 +20,8 @@ FAMILIES: Final = (
     faults_machine,
     faults_space,
     faults_membership,
+    faults_files,
+    faults_identity,
 )
 FAULTS: Final[Mapping[str, FaultKind]] = {
     kind.name: kind for family in FAMILIES for kind in family.KINDS

@@ -433,6 +433,20 @@ LEARNER_METRIC = _declare(
 )
 METRICS_SECONDS = _declare("metrics_seconds", _S, _G, _M, "How long the scrape took.")
 
+# --- logs ----------------------------------------------------------------------------------------
+# Each value is a LogEvent (model/logs.py), keyed by its kind. It carries its own time: a point's
+# time only says when it was read. What was older than ``keep`` when it was read is not among them,
+# but for the last words of a process that ended.
+LOG_EVENT = _declare(
+    "log_event",
+    _W,
+    _F,
+    "etcd's log",
+    "What a line of the member's log said, by kind.",
+    by="kind",
+    keep=_METRICS_KEEP,
+)
+
 # --- ourselves -----------------------------------------------------------------------------------
 LOOP_LAG = _declare(
     "loop_lag", _S, _G, "etcdscope", "How late our own event loop woke: our own stall, not etcd's."

@@ -18,6 +18,8 @@ from etcdscope.model.signal import MEMBER_LIST, Kind, Signal
 SILENT = 3.0
 # The sources whose success is an answer of etcd itself; a probe also succeeds in seeing nothing.
 ANSWERS = frozenset({"status", "raftvars", "metrics", "members"})
+# The sources that tell of a member, but whose endpoint is no address of it.
+HEARSAY = frozenset({"logs"})
 
 
 class Point(NamedTuple):
@@ -307,7 +309,7 @@ def slide(window: Window, readings: Sequence[Reading], now: float) -> Window:
     """Return the window at ``now`` with the readings in it and what is too old left out."""
     endpoints = dict(window.endpoints)
     for reading in readings:
-        if reading.member:
+        if reading.member and reading.source not in HEARSAY:
             endpoints[reading.endpoint] = reading.member
     readings = [
         r if r.member else replace(r, member=endpoints.get(r.endpoint, "")) for r in readings
@@ -363,7 +365,7 @@ def _looked(
         new[at] = Look(
             reading.source,
             reading.endpoint,
-            endpoints.get(reading.endpoint, ""),
+            reading.member or endpoints.get(reading.endpoint, ""),
             at=reading.ended,
             since=before.since if same and before else reading.ended,
             failure=reading.failure,

@@ -1,4 +1,4 @@
-"""The agent's HTTP server: read-only, closed to strangers."""
+"""The agent's HTTP server: it tells, and takes logs; closed to strangers."""
 
 import hmac
 import ipaddress
@@ -13,9 +13,15 @@ from etcdscope.model import contract
 from etcdscope.surfaces.web.exposition import exposition
 
 View = Callable[[], State]
+# Takes lines of a member's log; how many, None where it cannot.
+Take = Callable[[str, bytes], int | None]
 
 # Without any look for this long the agent is not well; the slowest judgement is every 250 ms.
 STALE_SECONDS = 10.0
+# Of one request with lines of a log.
+MOST_BYTES = 1024 * 1024
+# A page in a browser cannot send these to us without asking first, and is refused then.
+_LINES = frozenset({"application/x-ndjson", "application/json"})
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -31,7 +37,7 @@ class ListenError(Exception):
 
 @asynccontextmanager
 async def serving(
-    listen: str, token: str, view: View, now: Callable[[], float]
+    listen: str, token: str, view: View, now: Callable[[], float], take: Take | None = None
 ) -> AsyncIterator[str]:
     """Serve until the block ends; gives the URL.
 
@@ -44,12 +50,13 @@ async def serving(
             f"--listen {listen} is open to other machines: give --token-file, or ETCDSCOPE_TOKEN,"
             " with a secret that clients send as 'Authorization: Bearer …', or listen on 127.0.0.1."
         )
-    app = web.Application(middlewares=[_guard(token)])
+    app = web.Application(middlewares=[_guard(token)], client_max_size=MOST_BYTES)
     app.add_routes(
         [
             web.get("/healthz", _healthz(view, now)),
             web.get("/metrics", _metrics(view)),
             web.get("/api/v1/check", _check(view, now)),
+            *([web.post("/api/v1/logs/{member}", _logs(take))] if take else []),
         ]
     )
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
@@ -144,3 +151,18 @@ def _check(view: View, now: Callable[[], float]) -> Handler:
         return web.Response(body=body, content_type="application/json")
 
     return check
+
+
+def _logs(take: Take) -> Handler:
+    async def logs(request: web.Request) -> web.Response:
+        """Take lines of one member's log: as they are, one a line."""
+        if request.content_type not in _LINES:
+            error = "send lines as Content-Type: application/x-ndjson"
+            return web.json_response({"error": error}, status=415)
+        taken = take(request.match_info["member"], await request.read())
+        if taken is None:
+            error = "this log is read elsewhere, there are too many, or that is no member's name"
+            return web.json_response({"error": error}, status=409)
+        return web.json_response({"taken": taken}, status=202)
+
+    return logs

@@ -1,0 +1,1 @@
+"""Logs of members: from files, journald, standard input, or over HTTP."""

@@ -1,0 +1,1 @@
+"""What happened, by the members' logs, for people and for programs."""
