@@ -1,6 +1,7 @@
 """All detectors, one line a family."""
 
 from etcdscope.detect import (
+    clients,
     disk,
     leadership,
     member,
@@ -26,6 +27,7 @@ FAMILIES = (
     space,
     process,
     membership,
+    clients,
     security,
     planned,
     monitor,

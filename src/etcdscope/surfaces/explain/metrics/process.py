@@ -48,7 +48,8 @@ PROCESS: tuple[Note, ...] = (
          "Connections that come and go between two scrapes do not show.",
          ask="process_open_fds / process_max_fds",
          causes=("file-descriptors-exhausted", "connection-churn")),
-    Note("process_max_fds", "gauge", "The limit of open file descriptors.",
+    Note("process_max_fds", "gauge", "The limit of open file descriptors, as the kernel has it.",
+         good="65 536 or more; some services start with 1 024.",
          causes=("file-descriptors-exhausted",)),
     Note("process_cpu_seconds_total", "counter", "CPU time that the process has used.",
          "A throttled process uses little: low is no proof of idleness. Compare it with how long"
