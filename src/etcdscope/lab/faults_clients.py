@@ -76,7 +76,7 @@ async def leases_expire(on: Injection) -> None:
     await _clients(on, "expire")
 
 
-@fault("watchers-slow", target="follower", watches=12, bytes=32 * KIB, rate=30.0)
+@fault("watchers-slow", target="follower", watches=8, bytes=32 * KIB, rate=50.0)
 async def watchers_slow(on: Injection) -> None:
     """Open watches and read nothing of them, while what they watch is written."""
     await _clients(on, "watch_slowly")

@@ -49,7 +49,8 @@ def _error(error: KnownError) -> Page:
 
 def _facts(error: KnownError) -> dict[str, str]:
     code = errors.BY_NAME.get(error.code)
-    whose = _WHOSE["usual"] if error.usual else _WHOSE[code.whose] if code else ""
+    own = code is not None and error.where == "etcd"
+    whose = _WHOSE["usual"] if error.usual else _WHOSE[code.whose] if own and code else ""
     was = f"; {error.was} in older releases" if error.was else ""
     return {
         "gRPC code": f"{error.code} ({code.number}){was}" if code else "",
