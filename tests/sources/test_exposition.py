@@ -10,7 +10,7 @@ from prometheus_client.samples import Sample
 from tests.sources import recorded
 
 from etcdscope.model.reading import Histogram, Observation
-from etcdscope.model.signal import BY_METRIC, Kind, Signal, Unit
+from etcdscope.model.signal import BESIDE, BY_METRIC, Kind, Signal, Unit
 from etcdscope.sources.exposition import Layout, MalformedError, Names
 
 SIZE = Signal("size", Unit.BYTES, Kind.GAUGE, "", "", ("new_size", "old_size"))
@@ -46,6 +46,8 @@ def by_oracle(body: str, signals: Mapping[str, Signal] = SIGNALS) -> dict[tuple[
                 for s in samples.values()
                 if s.name.startswith(name)
                 and all(s.labels.get(label) == wanted for label, wanted in signal.where)
+                and all(s.labels.get(label) != not_ for label, not_ in signal.unless)
+                and (s.value or not signal.sparse)
             ]
             found = _told(name, signal, mine)
             if any(s.name in {name, f"{name}_bucket", f"{name}_sum"} for s in mine):
@@ -54,10 +56,14 @@ def by_oracle(body: str, signals: Mapping[str, Signal] = SIGNALS) -> dict[tuple[
     return told
 
 
+def _key(signal: Signal, sample: Sample) -> str:
+    return "/".join(sample.labels.get(label, "") for label in (signal.by or "-").split(" "))
+
+
 def _told(name: str, signal: Signal, samples: list[Sample]) -> dict[tuple[str, str], str]:
     told = {}
-    for key in {s.labels.get(signal.by, "") if signal.by else "" for s in samples}:
-        mine = [s for s in samples if not signal.by or s.labels.get(signal.by, "") == key]
+    for key in {_key(signal, s) for s in samples}:
+        mine = [s for s in samples if _key(signal, s) == key]
         if signal.kind is not Kind.HISTOGRAM:
             if numbers := [s.value for s in mine if s.name == name]:
                 told[signal.name, key] = repr(float(sum(numbers)))
@@ -161,6 +167,41 @@ def test_the_next_scrape_is_read_as_if_it_were_the_first(version: str) -> None:
 
     assert plain(after) == plain(Layout(Names(BY_METRIC), {}).read(next_)) != plain(before)
     assert any(old is new for old, new in zip(before, after, strict=True)), "none was kept"
+
+
+@pytest.mark.parametrize("name", recorded.METRICS)
+def test_two_signals_may_come_from_one_metric(name: str) -> None:
+    body = recorded.metrics(name)
+
+    seen = Layout(Names(BY_METRIC, BESIDE), {}).read(body)
+
+    assert BESIDE
+    assert plain(seen) == by_oracle(body.decode(), {**BY_METRIC, **{s.name: s for s in BESIDE}})
+
+
+def test_a_next_scrape_is_read_for_both_signals() -> None:
+    layout = Layout(Names(BY_METRIC, BESIDE), {})
+    layout.read(recorded.metrics("3.5.30/member1"))
+
+    seen = layout.read(recorded.metrics("3.5.30/member1.t15"))
+
+    anew = Layout(Names(BY_METRIC, BESIDE), {}).read(recorded.metrics("3.5.30/member1.t15"))
+    assert plain(seen) == plain(anew)
+
+
+ENDS = Signal("ends", Unit.COUNT, Kind.COUNTER, "", "", ("calls_total",), by="method code",
+              unless=(("code", "OK"),), sparse=True)  # fmt: skip
+
+
+def test_sparse_series_come_when_they_grow() -> None:
+    lines = 'calls_total{{method="Put",code="OK"}} {}\ncalls_total{{method="Put",code="No"}} {}\n'
+    layout = Layout(Names({"calls_total": CALLS}, (ENDS,)), {})
+
+    told = [plain(layout.read(lines.format(*n).encode())) for n in ((1, 0), (2, 0), (3, 4), (3, 5))]
+
+    assert [one.get(("ends", "Put/No")) for one in told] == [None, None, "4.0", "5.0"]
+    assert [one["calls", "No"] for one in told] == ["0.0", "0.0", "4.0", "5.0"]
+    assert ("ends", "Put/OK") not in told[-1]
 
 
 def test_a_body_of_another_member_is_learnt_anew() -> None:

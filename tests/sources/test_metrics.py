@@ -9,8 +9,8 @@ from etcdscope.model import signal as s
 from etcdscope.model.reading import Failure, Histogram
 from etcdscope.sources.metrics import MetricsSource
 
-# What only appears after a first failure, loss or snapshot.
-RARE = {s.DISCONNECTED_PEERS, s.PEER_SENT_FAILURES, s.SNAPSHOT_SENDS}
+# What only appears after a first failure, loss, snapshot or transaction.
+RARE = {s.DISCONNECTED_PEERS, s.PEER_SENT_FAILURES, s.SNAPSHOT_SENDS, s.TXN_APPLIES}
 ALWAYS = set(s.BY_METRIC.values()) - RARE
 NOT_YET: dict[str, set[s.Signal]] = {"3.4.23": set()}
 

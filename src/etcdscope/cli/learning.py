@@ -11,12 +11,16 @@ from etcdscope.cli.access import Output
 
 def explain(
     *words: Annotated[
-        str, Parameter(help="A cause, a signal or a metric; nothing lists all causes.")
+        str,
+        Parameter(
+            help="A cause, an error (a whole log line will do), a gRPC or v2 code, a metric, a"
+            " signal or a word; nothing lists all causes."
+        ),
     ],
     json: Annotated[bool, Parameter(help="Print JSON.", negative="")] = False,
     output: Output = Output(),
 ) -> int:
-    """Tell what a cause, a signal or a metric means, and what to do."""
+    """Tell what a cause, an error, a code, a metric or a word means, and what to do."""
     from etcdscope.surfaces import explain as manual
     from etcdscope.surfaces.console import open_console, say, width_of
 

@@ -1,6 +1,7 @@
 """All detectors, one line a family."""
 
 from etcdscope.detect import (
+    clients,
     disk,
     files,
     identity,
@@ -29,6 +30,7 @@ FAMILIES = (
     space,
     process,
     membership,
+    clients,
     security,
     planned,
     monitor,

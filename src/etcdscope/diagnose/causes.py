@@ -217,6 +217,30 @@ TABLE: tuple[Explanation, ...] = (
         lasting=600.0,
     ),
     *_explains("leader-transferred", anywhere=("leader-changed",), within=20.0),
+    # What clients are told follows from nearly every fault.
+    *(
+        row
+        for cause in (
+            "quorum-lost",
+            "leader-missing",
+            "leader-flapping",
+            "member-down",
+            "member-frozen",
+            "member-isolated",
+            "member-restarting",
+            "link-one-way",
+            "link-lossy",
+            "wal-fsync-slow",
+            "cpu-starved",
+            "apply-lag",
+            "proposals-failing",
+            "quota-exhausted",
+            "request-too-large",
+        )
+        for row in _explains(cause, anywhere=("errors-rising",), within=20.0)
+    ),
+    *_explains("leader-changed", anywhere=("errors-rising",), lasting=15.0, within=20.0),
+    *_explains("member-stopped", anywhere=("errors-rising",), lasting=15.0),
 )
 
 _BY_PAIR: dict[tuple[str, str], tuple[Explanation, ...]] = {}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from etcdscope.lab import (
+    faults_clients,
     faults_files,
     faults_identity,
     faults_machine,
@@ -22,6 +23,7 @@ FAMILIES: Final = (
     faults_membership,
     faults_files,
     faults_identity,
+    faults_clients,
 )
 FAULTS: Final[Mapping[str, FaultKind]] = {
     kind.name: kind for family in FAMILIES for kind in family.KINDS

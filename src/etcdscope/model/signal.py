@@ -37,8 +37,12 @@ class Signal:
 
     ``metrics``: the series' names in ``/metrics``, oldest alias last; empty where the signal comes
     from elsewhere. ``by``: the label whose value keys the signal's series (``To`` of a peer).
-    ``where``: label values that a series must carry to count. ``keep``: seconds of history that
-    judgement needs. ``first``/``last``: versions of etcd that have it; None is "all we know".
+    ``by`` may name several labels, with spaces between: then the key is their values with
+    slashes between.
+    ``where``: label values that a series must carry to count; ``unless``: that it must not carry.
+    ``sparse``: series that say 0 are left out until they grow; there are hundreds. ``keep``:
+    seconds of history that judgement needs. ``first``/``last``: versions of etcd that have it; None
+    is "all we know".
     """
 
     name: str
@@ -52,6 +56,8 @@ class Signal:
     keep: float = 120.0
     first: tuple[int, int, int] | None = None
     last: tuple[int, int, int] | None = None
+    unless: tuple[tuple[str, str], ...] = ()
+    sparse: bool = False
 
     @property
     def fresh(self) -> float:
@@ -87,8 +93,12 @@ def _declare(
     keep: float = 120.0,
     first: tuple[int, int, int] | None = None,
     last: tuple[int, int, int] | None = None,
+    unless: tuple[tuple[str, str], ...] = (),
+    sparse: bool = False,
 ) -> Signal:
-    signal = Signal(name, unit, kind, source, means, metrics, by, where, keep, first, last)
+    signal = Signal(
+        name, unit, kind, source, means, metrics, by, where, keep, first, last, unless, sparse
+    )
     TABLE[name] = signal
     return signal
 
@@ -447,6 +457,127 @@ LOG_EVENT = _declare(
     keep=_METRICS_KEEP,
 )
 
+# --- clients, as /metrics shows them ---------------------------------------------------------
+GRPC_ERRORS = _declare(
+    "grpc_errors",
+    _N,
+    _C,
+    _M,
+    "Single calls that ended with an error, by service, method and code.",
+    "grpc_server_handled_total",
+    by="grpc_service grpc_method grpc_code",
+    where=(("grpc_type", "unary"),),
+    unless=(("grpc_code", "OK"),),
+    sparse=True,
+    keep=_METRICS_KEEP,
+)
+GRPC_STARTED = _declare(
+    "grpc_started",
+    _N,
+    _C,
+    _M,
+    "Single calls that began, by service and method.",
+    "grpc_server_started_total",
+    by="grpc_service grpc_method",
+    where=(("grpc_type", "unary"),),
+    sparse=True,
+)
+SNAPSHOT_MESSAGES = _declare(
+    "snapshot_messages",
+    _N,
+    _C,
+    _M,
+    "Messages of 32 KiB of snapshots that clients took.",
+    "grpc_server_msg_sent_total",
+    where=(("grpc_method", "Snapshot"),),
+)
+CLIENT_RECEIVED_BYTES = _declare(
+    "client_received_bytes",
+    _B,
+    _C,
+    _M,
+    "Bytes of requests that were read.",
+    "etcd_network_client_grpc_received_bytes_total",
+)
+CLIENT_SENT_BYTES = _declare(
+    "client_sent_bytes",
+    _B,
+    _C,
+    _M,
+    "Bytes of answers, events and snapshots.",
+    "etcd_network_client_grpc_sent_bytes_total",
+)
+PUTS = _declare(
+    "puts",
+    _N,
+    _C,
+    _M,
+    "Puts applied, of the whole cluster, each of a transaction by itself.",
+    "etcd_mvcc_put_total",
+    "etcd_debugging_mvcc_put_total",
+)
+PUT_BYTES = _declare(
+    "put_bytes",
+    _B,
+    _G,
+    _M,
+    "Bytes of all keys and values put since the start.",
+    "etcd_debugging_mvcc_total_put_size_in_bytes",
+)
+EVENTS_SENT = _declare(
+    "events_sent", _N, _C, _M, "Events sent to watchers.", "etcd_debugging_mvcc_events_total"
+)
+EVENTS_PENDING = _declare(
+    "events_pending",
+    _N,
+    _G,
+    _M,
+    "Events that watchers have not taken; a gauge despite its name.",
+    "etcd_debugging_mvcc_pending_events_total",
+)
+SLOW_WATCHERS = _declare(
+    "slow_watchers",
+    _N,
+    _G,
+    _M,
+    "Watchers that are behind; a gauge despite its name.",
+    "etcd_debugging_mvcc_slow_watcher_total",
+)
+LEASES_GRANTED = _declare(
+    "leases_granted",
+    _N,
+    _C,
+    _M,
+    "Leases granted since the start.",
+    "etcd_debugging_lease_granted_total",
+)
+LEASES_REVOKED = _declare(
+    "leases_revoked",
+    _N,
+    _C,
+    _M,
+    "Leases revoked since the start, expired ones included.",
+    "etcd_debugging_lease_revoked_total",
+)
+LEASES_EXPIRED = _declare(
+    "leases_expired",
+    _N,
+    _C,
+    _M,
+    "Leases that ran out while this member led.",
+    "etcd_debugging_server_lease_expired_total",
+)
+TXN_APPLIES = _declare(
+    "txn_applies",
+    _S,
+    _H,
+    _M,
+    "How long transactions took to apply.",
+    "etcd_server_apply_duration_seconds",
+    where=(("op", "Txn"),),
+    first=(3, 5, 0),
+)
+
 # --- ourselves -----------------------------------------------------------------------------------
 LOOP_LAG = _declare(
     "loop_lag", _S, _G, "etcdscope", "How late our own event loop woke: our own stall, not etcd's."
@@ -466,4 +597,11 @@ STORE_FAILING = _declare(
     "store_failing", _S, _G, "etcdscope", "For how long history has not been kept; 0 is fine."
 )
 
-BY_METRIC: dict[str, Signal] = {text: s for s in TABLE.values() for text in s.metrics}
+# Of several signals from one metric the first declared stands here, the others stand beside.
+BY_METRIC: dict[str, Signal] = {}
+for _signal in TABLE.values():
+    for _text in _signal.metrics:
+        BY_METRIC.setdefault(_text, _signal)
+BESIDE: tuple[Signal, ...] = tuple(
+    s for s in TABLE.values() if any(BY_METRIC[text] is not s for text in s.metrics)
+)

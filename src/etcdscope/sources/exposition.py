@@ -7,7 +7,7 @@ into lines, compared with the lines of the last one, and only what differs is lo
 
 import re
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from math import inf
@@ -77,15 +77,25 @@ class _Group:
 class Names:
     """Which series are wanted, by the name that stands in the text."""
 
-    def __init__(self, signals: Mapping[str, Signal]) -> None:
-        self.parts: dict[bytes, _Part] = {}
+    def __init__(self, signals: Mapping[str, Signal], beside: Iterable[Signal] = ()) -> None:
+        self.parts: dict[bytes, tuple[_Part, ...]] = {}
         for name, signal in signals.items():
-            rank, text = signal.metrics.index(name), name.encode()
-            if signal.kind is Kind.HISTOGRAM:
-                self.parts[text + b"_bucket"] = _Part(signal, rank, bucket=True)
-                self.parts[text + b"_sum"] = _Part(signal, rank)
-            else:
-                self.parts[text] = _Part(signal, rank)
+            self._want(name, signal)
+        for signal in beside:
+            for name in signal.metrics:
+                self._want(name, signal)
+
+    def _want(self, name: str, signal: Signal) -> None:
+        rank, text = signal.metrics.index(name), name.encode()
+        if signal.kind is Kind.HISTOGRAM:
+            self._add(text + b"_bucket", _Part(signal, rank, bucket=True))
+            self._add(text + b"_sum", _Part(signal, rank))
+        else:
+            self._add(text, _Part(signal, rank))
+
+    def _add(self, text: bytes, part: _Part) -> None:
+        if part not in (known := self.parts.get(text, ())):
+            self.parts[text] = (*known, part)
 
 
 @dataclass(slots=True)
@@ -98,6 +108,8 @@ class _Page:
     heads: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)  # of each line the group, or _NOBODY
+    beside: dict[int, list[int]] = field(default_factory=dict)  # a line's further groups
+    asleep: bytearray = field(default_factory=bytearray)  # 1: says 0, and would count otherwise
     groups: list[_Group] = field(default_factory=list)
     seen: list[Observation] = field(default_factory=list)  # one a group
 
@@ -110,7 +122,7 @@ class _Page:
         values = {}
         for i in changed:
             line, head = lines[i], heads[i]
-            if not head or line[:head] != before[i][:head]:
+            if not head or line[:head] != before[i][:head] or self.asleep[i]:
                 return False
             if owners[i] != _NOBODY:
                 try:
@@ -121,7 +133,9 @@ class _Page:
             self.values[i] = value
         for i in changed:
             before[i] = lines[i]
-        for owner in {owners[i] for i in values}:
+        touched = {owners[i] for i in values}
+        touched.update(*(self.beside[i] for i in values if i in self.beside))
+        for owner in touched:
             self.seen[owner] = self.groups[owner].observe(self.values)
         return True
 
@@ -134,9 +148,15 @@ class _Page:
             if rank == best[signal] and group.whole:
                 group.rows = dict(sorted(group.rows.items()))
                 for i in group.lines():
-                    self.owners[i] = len(self.groups)
+                    self._belongs(i, len(self.groups))
                 self.groups.append(group)
                 self.seen.append(group.observe(self.values))
+
+    def _belongs(self, line: int, group: int) -> None:
+        if self.owners[line] == _NOBODY:
+            self.owners[line] = group
+        else:
+            self.beside.setdefault(line, []).append(group)
 
 
 class Layout:
@@ -171,6 +191,7 @@ class Layout:
         page = _Page(lines=[self._kept(line) for line in lines])
         page.values = [0.0] * len(lines)
         page.owners = [_NOBODY] * len(lines)
+        page.asleep = bytearray(len(lines))
         found: dict[tuple[Signal, int, str], _Group] = {}
         known: set[tuple[bytes, frozenset[tuple[str, str]]]] = set()
         for i, line in enumerate(lines):
@@ -180,17 +201,17 @@ class Layout:
                 continue
             if sample[1] == _IDENTITY:
                 page.member = _labels(sample[2] or b"", i).get("server_id", "")
-            if (part := self._names.parts.get(sample[1])) is None:
+            if (parts := self._names.parts.get(sample[1])) is None:
                 continue
             labels = _labels(sample[2] or b"", i)
             series = (sample[1], frozenset(labels.items()))
-            if series in known or not _counts(part.signal, labels):
+            parts = tuple(part for part in parts if _counts(part.signal, labels))
+            if series in known or not parts:
                 continue  # of a series told twice, Prometheus too takes the first
             known.add(series)
             page.values[i] = _value(line, sample.end(), i)
-            key = labels.get(part.signal.by, "") if part.signal.by else ""
-            group = found.setdefault((part.signal, part.rank, key), _Group(part.signal, key))
-            (group.rows.setdefault(_bound(labels, i), []) if part.bucket else group.sums).append(i)
+            for part in parts:
+                _take(page, found, part, labels, i)
         page.settle(found)
         return page
 
@@ -198,6 +219,22 @@ class Layout:
         if line.endswith(b" 0") and len(self._shared) < _MOST_SHARED:
             return self._shared.setdefault(line, line)
         return line
+
+
+def _take(
+    page: _Page, found: dict[tuple[Signal, int, str], _Group], part: _Part, labels: Labels, i: int
+) -> None:
+    """Let a line count for one of the signals that want it."""
+    if part.signal.sparse and not page.values[i]:
+        page.asleep[i] = 1
+        return
+    key = _key(part.signal, labels)
+    group = found.setdefault((part.signal, part.rank, key), _Group(part.signal, key))
+    (group.rows.setdefault(_bound(labels, i), []) if part.bucket else group.sums).append(i)
+
+
+def _key(signal: Signal, labels: Labels) -> str:
+    return "/".join(labels.get(name, "") for name in signal.by.split(" ")) if signal.by else ""
 
 
 def _sample(line: bytes, i: int) -> re.Match[bytes] | None:
@@ -209,7 +246,8 @@ def _sample(line: bytes, i: int) -> re.Match[bytes] | None:
 
 
 def _counts(signal: Signal, labels: Labels) -> bool:
-    return all(labels.get(name) == value for name, value in signal.where)
+    wanted = all(labels.get(name) == value for name, value in signal.where)
+    return wanted and all(labels.get(name) != value for name, value in signal.unless)
 
 
 def _number(text: bytes) -> float:

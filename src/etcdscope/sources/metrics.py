@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from etcdscope.etcd.errors import EtcdError
 from etcdscope.model.ports import Pace
 from etcdscope.model.reading import Failure, Observation, Reading
-from etcdscope.model.signal import BY_METRIC, METRICS_SECONDS, Signal
+from etcdscope.model.signal import BESIDE, BY_METRIC, METRICS_SECONDS, Signal
 from etcdscope.sources.exposition import Layout, MalformedError, Names
 from etcdscope.sources.looking import Looking
 from etcdscope.sources.pages import Pages, page, page_url
@@ -34,7 +34,7 @@ class MetricsSource:
     ) -> None:
         self._http = http
         self._urls = urls or {}
-        self._names = Names(signals)
+        self._names = Names(signals, BESIDE if signals is BY_METRIC else ())
         self._shared: dict[bytes, bytes] = {}
         self._layouts: dict[str, Layout] = {}
 

@@ -1,0 +1,88 @@
+"""Clients that do harm to a real cluster: told by what they do, and over when they end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.live.watched import Watched, watching
+
+from etcdscope.lab.cluster import LabSpec, LoadSpec
+from etcdscope.model.finding import Severity
+from etcdscope.model.incident import EffectKind
+
+pytestmark = [pytest.mark.etcd, pytest.mark.asyncio(loop_scope="module")]
+
+WITHIN = 40.0  # two scrapes of 5 s tell; generous, since several faults share the machine
+_TOLD = (EffectKind.OPENED, EffectKind.CHANGED)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, on which member, the cause that is right, and how much it matters."""
+
+    fault: str
+    cause: str
+    severity: Severity
+    says: str
+    member: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+# Each on a member of its own, or of the whole cluster: they do not hide each other.
+AT_ONCE = (
+    Case("leases-expire", "lease-expiry-storm", Severity.INFO, "leases ran out"),
+    Case("requests-wrong", "errors-rising", Severity.INFO, "InvalidArgument", "m1"),
+    Case("requests-too-large", "request-too-large", Severity.WARNING, "1.6 MiB", "m2"),
+    Case("watchers-slow", "watchers-slow", Severity.WARNING, "8 watchers on m3", "m3"),
+    Case("txn-conflicts", "txn-conflicts", Severity.INFO, "change nothing", options={"rate": 60}),
+    Case("list-storm", "list-storm", Severity.INFO, "of lists"),
+)
+# The store must be small for these.
+NOTES = (
+    Case("hot-key", "write-hotspot", Severity.INFO, "writes a second", options={"rate": 230}),
+    Case("leases-pile", "leases-piling", Severity.INFO, "leases are alive"),
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def watched() -> AsyncIterator[Watched]:
+    async with watching(LabSpec(version="3.5", load=LoadSpec(rate=50, reads=0.2))) as one:
+        await asyncio.sleep(18)  # so that there is a past to compare with
+        assert one.told() == []
+        yield one
+
+
+def told(watched: Watched, mark: int, case: Case) -> bool:
+    """Return whether an incident was told as the case wants it."""
+    return any(
+        (e.incident.cause, e.incident.severity) == (case.cause, case.severity)
+        and case.says in e.incident.summary
+        for e in watched.effects[mark:]
+        if e.incident and e.kind in _TOLD
+    )
+
+
+async def happens(watched: Watched, cases: Sequence[Case]) -> list[str]:
+    """Inject all, wait until all are told, heal; return what was not told, and what was besides."""
+    mark = len(watched.effects)
+    faults = [await watched.lab.fault(c.fault, c.member, **c.options) for c in cases]
+    try:
+        await watched.until(lambda: all(told(watched, mark, case) for case in cases), WITHIN)
+    finally:
+        for fault in faults[::-1]:
+            await watched.lab.heal(fault)
+    right = {case.cause for case in cases if case.severity > Severity.INFO}
+    return [
+        *(f"not told: {case.cause}" for case in cases if not told(watched, mark, case)),
+        *(f"told: {i.summary}" for i in watched.told(mark) if i.cause not in right),
+    ]
+
+
+async def test_what_clients_do_is_told(watched: Watched) -> None:
+    assert await happens(watched, NOTES) == []
+    assert await happens(watched, AT_ONCE) == []
+
+    assert await watched.quiet(30.0), [i.summary for i in watched.serious]
