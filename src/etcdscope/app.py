@@ -17,11 +17,20 @@ from etcdscope.etcd.http import HttpClient
 from etcdscope.etcd.settings import Access
 from etcdscope.model.finding import BlindSpot, Limits, Severity
 from etcdscope.model.incident import Effect, Incident, Verdict
+from etcdscope.model.memory import Memory
 from etcdscope.model.ports import Clock, Source, Sweep
 from etcdscope.model.reading import Observation
-from etcdscope.model.signal import SINK_DROPPED, SINK_FAILING, STORE_FAILING
+from etcdscope.model.signal import (
+    DB_BYTES,
+    DB_IN_USE_BYTES,
+    REVISION,
+    SINK_DROPPED,
+    SINK_FAILING,
+    STORE_FAILING,
+)
 from etcdscope.model.window import Window
 from etcdscope.sources.certificates import CertificatesSource
+from etcdscope.sources.hashes import HashesSource, Held
 from etcdscope.sources.members import MembersSource
 from etcdscope.sources.metrics import MetricsSource
 from etcdscope.sources.ports import PortsSource
@@ -45,6 +54,9 @@ PATIENCE = 5.0
 # Where nothing is wrong it does not wait for anything but the answers.
 CHECK_TICK = 0.05
 _UNKNOWN = "unknown"  # the cluster, before any member has said which
+# Revisions grow with every write; what else is remembered is written when it changes.
+REMEMBER_EVERY = 5.0
+_MEMORY = "memory"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +102,9 @@ async def check(
         if watched:
             watched(engine.state)
 
-    async with _engine(settings, clock, tell, tick=CHECK_TICK, presence=False) as engine:
+    async with _engine(
+        settings, clock, tell, tick=CHECK_TICK, presence=False, hashes=observe > 0
+    ) as engine:
         running = asyncio.create_task(engine.run())
         try:
             while not running.done() and not _sure(engine, clock.now() - began, observe):
@@ -151,6 +165,7 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
         history = await stack.enter_async_context(_history(settings))
         outbox = _outbox(settings, clock)
         recorder = _recorder(settings, stack)
+        remembering = _Remembering(history)
         noticed: set[str] = set()
 
         def deliver(sweep: Sweep, effects: Sequence[Effect]) -> None:
@@ -159,6 +174,7 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
                 noticed.add(notice)
                 log.warning("%s", notice)
             if history:
+                remembering.keep(engine.state.window)
                 history.append(_cluster(engine.state), sweep, effects)
             if outbox:
                 outbox.put(effects)
@@ -169,6 +185,8 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
             _engine(settings, clock, deliver, own=partial(_own_health, history, outbox, clock))
         )
         await _resume(engine, history, outbox, clock.now())
+        if memory := await remembering.recall(await _given(settings.access)):
+            engine.state = engine.state.remembering(memory)
         if serve_http:
             await stack.enter_async_context(_http(settings, lambda: engine.state, clock))
         async with asyncio.TaskGroup() as group:
@@ -204,6 +222,7 @@ async def _engine(
     *,
     tick: float = 0.25,
     presence: bool = True,
+    hashes: bool = True,
     own: Callable[[], Iterable[Observation]] = tuple,
 ) -> AsyncIterator[Engine]:
     """Open what it takes to look, and build the engine on it."""
@@ -230,10 +249,16 @@ async def _engine(
         held = PresenceSource(access.security, peer) if presence else None
         if held:
             stack.push_async_callback(held.aclose)
+        anonymous = not (access.security.user or access.security.cert)
+        compared = (
+            (HashesSource(client, clock, lambda: _held(engine.state.window), anonymous=anonymous),)
+            if hashes
+            else ()
+        )
         engine = Engine(
             clock=clock,
             state=State(DETECTORS, settings.limits),
-            sources=_sources(access, client, http, peer, presence=held),
+            sources=(*_sources(access, client, http, peer, presence=held), *compared),
             given=await _given(access),
             deliver=deliver,
             tick=tick,
@@ -333,6 +358,52 @@ async def _resume(
         engine.state = engine.state.resumed(incidents, now)
     if outbox:
         outbox.resume(incidents)
+
+
+class _Remembering:
+    """Keeps a cluster's memory in the history, and finds it again by where it was looked at."""
+
+    def __init__(self, history: "History | None") -> None:
+        self._history = history
+        self._kept, self._at = Memory(), 0.0
+
+    async def recall(self, given: Sequence[str]) -> Memory | None:
+        """Return the memory of the cluster at these endpoints, None if there is none."""
+        if self._history is None:
+            return None
+        clusters = await self._history.archive.clusters()
+        found = [await self._history.recall(cluster, _MEMORY) for cluster in clusters]
+        known = [m for m in found if isinstance(m, Memory) and set(given) & set(m.endpoints)]
+        return max(known, key=lambda m: m.index.at, default=None)
+
+    def keep(self, window: Window) -> None:
+        """Write it if it changed: at once, or now and then where only numbers grew."""
+        memory = window.memory
+        if self._history is None or not memory.home or memory is self._kept:
+            return
+        same = _lasting(memory) == _lasting(self._kept)
+        if not same or window.now - self._at >= REMEMBER_EVERY:
+            self._history.remember(memory.home, _MEMORY, memory)
+            self._kept, self._at = memory, window.now
+
+
+def _lasting(memory: Memory) -> object:
+    """Return what of a memory does not grow with every write."""
+    members = tuple((m.id, m.name, m.version, m.certificates) for m in memory.members)
+    return memory.cluster, members, memory.changes, memory.endpoints
+
+
+def _held(window: Window) -> Held:
+    """Return the revision that all members hold that we see, and their sizes."""
+    revisions = [window.number(m.id, REVISION) for m in window.members]
+    seen = [revision for revision in revisions if revision is not None]
+    sizes = {
+        window.dialled(m.id): window.number(m.id, DB_IN_USE_BYTES, within=60.0)
+        or window.number(m.id, DB_BYTES, within=60.0)
+        or 0.0
+        for m in window.members
+    }
+    return Held(int(min(seen, default=0.0)), sizes)
 
 
 @asynccontextmanager

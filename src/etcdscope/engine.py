@@ -72,6 +72,8 @@ class Engine:
         self._looking: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._zoomed = asyncio.Event()
         self._noted, self._late = 0.0, 0.0
+        # These wait by themselves for something to happen.
+        self._patient = {s.name for s in sources if s.pace.cadence == 0}
 
     async def run(self) -> None:
         """Look and judge until cancelled."""
@@ -90,7 +92,7 @@ class Engine:
     def complete(self) -> bool:
         """Return whether every look that the present topology asks for was made once."""
         return bool(self._looking) and all(
-            at in self.state.window.looks for at in self._looking if at[0] != "presence"
+            at in self.state.window.looks for at in self._looking if at[0] not in self._patient
         )
 
     def judge(self, now: float) -> None:

@@ -1,6 +1,7 @@
 """All detectors, one line a family."""
 
 from etcdscope.detect import (
+    data,
     disk,
     leadership,
     member,
@@ -25,6 +26,7 @@ FAMILIES = (
     disk,
     space,
     process,
+    data,
     membership,
     security,
     planned,

@@ -158,7 +158,9 @@ def monitor_permission_denied(window: Window, limits: Limits) -> Iterator[BlindS
                 look.source,
                 Subject.member(look.member) if look.member else Subject.endpoint(look.endpoint),
                 look.detail or str(look.failure),
-                "give --user NAME:PASSWORD of a user that may read the status",
+                "give --user NAME:PASSWORD of a user with the role root: hashes need it"
+                if look.source == "hashes"
+                else "give --user NAME:PASSWORD of a user that may read the status",
             )
 
 
@@ -172,7 +174,8 @@ def source_blind(window: Window, limits: Limits) -> Iterator[BlindSpot]:
     Next:    the reason is told with it.
     """
     for subject, look in _failing(window):
-        if look.source not in ("metrics", "presence", "certificate") and look.failure not in DENIED:
+        told_elsewhere = look.source in ("metrics", "presence", "certificate", "hashes")
+        if not told_elsewhere and look.failure not in DENIED:
             remedy = (
                 "let etcdscope reach the client URL, or give etcd --listen-client-http-urls"
                 if look.source == "raftvars"

@@ -45,6 +45,7 @@ def source_of(signal: Signal) -> str:
         "Maintenance.Alarm": "members",
         "TCP probe": "ports",
         "certificate": "certificate",
+        "Maintenance.HashKV": "hashes",
     }.get(signal.source, "probe")
 
 

@@ -47,6 +47,11 @@ _BEFORE = {
     ("db-fragmented", "quota-near"): _EVER,
     ("certificate-expired", "certificate-expiring"): _EVER,
     ("leader-flapping", "leader-changed"): _EVER,
+    ("data-diverged", "alarm-corrupt"): _EVER,
+    ("data-dir-empty", "cluster-id-mixed"): _EVER,
+    ("data-dir-empty", "member-unreachable"): _EVER,
+    ("data-dir-empty", "member-down"): _EVER,
+    ("data-dir-empty", "quorum-margin-zero"): _EVER,
 }
 
 
@@ -170,6 +175,15 @@ TABLE: tuple[Explanation, ...] = (
     *_explains("quota-exhausted", anywhere=("quota-near", "db-fragmented", "proposals-failing")),
     *_explains("db-fragmented", same=("quota-near",)),
     *_explains("certificate-expired", same=("certificate-expiring",)),
+    *_explains("data-diverged", anywhere=("alarm-corrupt", "proposals-failing")),
+    *_explains("alarm-corrupt", anywhere=("proposals-failing",)),
+    *_explains(
+        "data-dir-empty",
+        anywhere=("cluster-id-mixed", "quorum-margin-zero", "leader-changed"),
+        same=("member-down", "member-unreachable", "member-isolated", "identity-changed"),
+        touching=_LINKS,
+    ),
+    *_explains("revision-rewound", anywhere=("identity-changed", "leader-changed")),
     # Planned work. It never explains a lost quorum, and a stalled cluster only for moments.
     *_explains(
         "member-stopped",

@@ -9,10 +9,12 @@ from etcdscope.detect.runner import judge
 from etcdscope.detect.suspicion import suspect
 from etcdscope.detect.testimony import leader
 from etcdscope.diagnose.incidents import Context, Followed, Tracking, follow
+from etcdscope.diagnose.remember import remember
 from etcdscope.diagnose.verdict import cluster_id, verdict
 from etcdscope.model.cluster import tolerance
 from etcdscope.model.finding import BlindSpot, Limits, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Incident, Judged, Level, Verdict
+from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Reading
 from etcdscope.model.window import Window, slide
 
@@ -68,6 +70,10 @@ class State:
         )
         return replace(self, tracking=replace(self.tracking, open=followed))
 
+    def remembering(self, memory: Memory) -> "State":
+        """Return the state with what an earlier life of ours knew of the cluster."""
+        return replace(self, window=replace(self.window, memory=memory))
+
 
 def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, list[Effect]]:
     """Advance by one sweep. Pure: the same inputs always give the same outputs.
@@ -75,6 +81,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     The readings that came in since the last step, in order of arrival; ``now`` in unix seconds.
     """
     window = slide(state.window, readings, now)
+    window = replace(window, memory=remember(window.memory, window))
     judged = judge(state.detectors, window, state.limits)
     catalog = {d.id: d for d in state.detectors}
     context = _context(window)
@@ -85,7 +92,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     if _worth_telling(
         state.told,
         said,
-        planned=any(i.severity is Severity.INFO for i in moved.incidents),
+        planned=any((d := catalog.get(i.cause)) and d.planned for i in moved.incidents),
         whole=all(window.looks_at(m.id) for m in window.members if m.started),
         patient=now - window.began > SPEAKS_AFTER,
     ):

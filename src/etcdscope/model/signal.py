@@ -69,6 +69,7 @@ FRESH = {
     "Cluster.MemberList": 15.0,
     "Maintenance.Alarm": 15.0,
     "certificate": 7200.0,
+    "Maintenance.HashKV": 7200.0,
 }
 
 
@@ -432,6 +433,48 @@ LEARNER_METRIC = _declare(
     first=(3, 4, 0),
 )
 METRICS_SECONDS = _declare("metrics_seconds", _S, _G, _M, "How long the scrape took.")
+
+# --- hashes and certificates: what is the same on all members ------------------------------------
+_HK = "Maintenance.HashKV"
+HASHED = _declare(
+    "hashed",
+    _W,
+    _F,
+    _HK,
+    "Hash of all keys up to one revision, with that and the compact revision.",
+    keep=7200.0,
+)
+HASH_SECONDS = _declare("hash_seconds", _S, _G, _HK, "How long the member took to hash.")
+AUTH_ON = _declare(
+    "auth_on", _W, _G, _HK, "1 if HashKV was refused to us, 0 if nobody was asked who asks."
+)
+AUTH_REVISION = _declare(
+    "auth_revision",
+    _N,
+    _G,
+    _M,
+    "Revision of users and roles.",
+    "etcd_debugging_auth_revision",
+    keep=_METRICS_KEEP,
+)
+CERTIFICATE = _declare(
+    "certificate",
+    _W,
+    _F,
+    "certificate",
+    "The presented certificate: fingerprint, issuer, names, end.",
+    by="port",
+    keep=7200.0,
+)
+PROCESS_AT = _declare(
+    "process_at",
+    Unit.UNIX,
+    _G,
+    "/metrics",
+    "When the process that answers at that endpoint started.",
+    by="endpoint",
+    keep=_METRICS_KEEP,
+)
 
 # --- ourselves -----------------------------------------------------------------------------------
 LOOP_LAG = _declare(
