@@ -14,6 +14,7 @@ from etcdscope.detect import (
     raft,
     security,
     space,
+    versions,
 )
 from etcdscope.detect.detector import Detector
 
@@ -28,6 +29,7 @@ FAMILIES = (
     process,
     data,
     membership,
+    versions,
     security,
     planned,
     monitor,

@@ -48,6 +48,7 @@ _BEFORE = {
     ("certificate-expired", "certificate-expiring"): _EVER,
     ("leader-flapping", "leader-changed"): _EVER,
     ("data-diverged", "alarm-corrupt"): _EVER,
+    ("learner-stuck", "learners-at-maximum"): _EVER,
     ("data-dir-empty", "cluster-id-mixed"): _EVER,
     ("data-dir-empty", "member-unreachable"): _EVER,
     ("data-dir-empty", "member-down"): _EVER,
@@ -184,6 +185,20 @@ TABLE: tuple[Explanation, ...] = (
         touching=_LINKS,
     ),
     *_explains("revision-rewound", anywhere=("identity-changed", "leader-changed")),
+    # What a missing member means for the membership is no news of its own.
+    *_explains("member-never-started", anywhere=("reconfiguration-refused",)),
+    *(
+        row
+        for cause in ("member-isolated", "link-one-way", "link-lossy", "member-stopped")
+        for row in _explains(
+            cause, anywhere=("reconfiguration-refused",), touching=("member-list-stale",)
+        )
+    ),
+    *_explains("apply-lag", same=("member-list-stale",)),
+    *_explains("member-frozen", same=("member-list-stale",)),
+    *_explains("learner-stuck", same=("learners-at-maximum",)),
+    *_explains("membership-diverged", same=("member-list-stale",)),
+    *_explains("membership-changing", anywhere=("reconfiguration-refused", "member-list-stale")),
     # Planned work. It never explains a lost quorum, and a stalled cluster only for moments.
     *_explains(
         "member-stopped",
