@@ -185,6 +185,13 @@ TABLE: tuple[Explanation, ...] = (
         touching=_LINKS,
     ),
     *_explains("revision-rewound", anywhere=("identity-changed", "leader-changed")),
+    *_explains(
+        "certificate-mismatched",
+        anywhere=("quorum-margin-zero",),
+        same=("member-unreachable", "member-isolated"),
+        touching=_LINKS,
+    ),
+    *_explains("certificate-expired", same=("certificate-mismatched",)),
     # What a missing member means for the membership is no news of its own.
     *_explains("member-never-started", anywhere=("reconfiguration-refused",)),
     *(
