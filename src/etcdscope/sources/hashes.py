@@ -100,7 +100,8 @@ class HashesSource:
         """Wait for the next round, and ask."""
         while True:
             round_ = await self._turn(endpoint)
-            looking = Looking(self.name, endpoint, self._clock.now())
+            began = self._clock.now()
+            looking = Looking(self.name, endpoint, began)
             if self._held().bytes.get(endpoint, 0.0) > MOST_BYTES:
                 self._busy = ""
                 return looking.blind(Failure.TOO_LARGE, f"{endpoint} {_TOO_LARGE}")
@@ -109,7 +110,6 @@ class HashesSource:
                 revision = round_.revision if round_.early < AGAIN_TIMES else 0
                 answer = await self._client(endpoint).hash_kv(revision)
             except EtcdError as error:
-                round_.slowest = max(round_.slowest, looking.seconds)
                 denied = error.failure in DENIED
                 again = not denied and self._once_more(round_)
                 if again and any(words in error.code for words in MISSED):
@@ -117,13 +117,12 @@ class HashesSource:
                 return looking.failed(error, [Observation(AUTH_ON, 1.0)] if denied else ())
             finally:
                 self._busy = ""
-            round_.slowest = max(round_.slowest, looking.seconds)
+                seconds = self._clock.now() - began
+                round_.slowest = max(round_.slowest, seconds)
             round_.said.add((answer.compact_revision, answer.hash))
             if len(round_.said) > 1:
                 self._once_more(round_)
-            return looking.gave(
-                self._seen(answer, revision, looking.seconds), answer.header.member_id
-            )
+            return looking.gave(self._seen(answer, revision, seconds), answer.header.member_id)
 
     def _seen(self, answer: HashKV, revision: int, seconds: float) -> list[Observation]:
         revision = revision or answer.header.revision
