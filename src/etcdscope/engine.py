@@ -121,7 +121,7 @@ class Engine:
     def _look_where_needed(self, group: asyncio.TaskGroup) -> None:
         wanted = {(s.name, e): s for e in self._endpoints() for s in self._sources}
         for at, task in list(self._looking.items()):
-            if at not in wanted:
+            if at not in wanted and not self._awaited(at):
                 task.cancel()
                 del self._looking[at]
                 self._forget(at)
@@ -129,10 +129,17 @@ class Engine:
             if at not in self._looking:
                 self._looking[at] = group.create_task(self._keep_looking(source, at[1]))
 
+    def _awaited(self, at: tuple[str, str]) -> bool:
+        """Return whether the first answer is still to come: it may tell two processes apart."""
+        return at not in self.state.window.looks and at[0] not in self._patient
+
     def _endpoints(self) -> Mapping[str, str]:
         window = self.state.window
         status = {e: look for (s, e), look in window.looks.items() if s == "status"}
         answered = {e: look.member for e, look in status.items() if look.last_ok and look.member}
+        # One that is not looked at any more, for it leads to the member of another, still does.
+        left = {e: m for e in self._given if e not in status and (m := window.endpoints.get(e))}
+        answered = left | answered
         failed = {e: look.failure for e, look in status.items() if look.failure is not None}
         choice = choose(self._given, window.members, answered, failed)
         astray = tuple(
