@@ -316,11 +316,6 @@ def test_member_that_came_back_empty_is_named(seen: Window, said: list[tuple[str
             " bbbbbbbbbbbb now)",
             id="certificate",
         ),
-        pytest.param(
-            Change("version", NOW - 5, "m2", "3.4.23", "3.5.30"),
-            "m2 runs etcd 3.5.30, before 3.4.23",
-            id="version",
-        ),
     ],
 )
 def test_change_of_identity_is_a_note(change: Change, summary: str) -> None:

@@ -37,7 +37,8 @@ def effects(story: Story) -> Iterator[Effect]:
             event = waiting.pop(0)
             if event.verb == "monitor-restarts":
                 looking = Looking(cluster)
-                state = State(DETECTORS).resumed(state.incidents, T0 + now)
+                memory = state.window.memory
+                state = State(DETECTORS).resumed(state.incidents, T0 + now).remembering(memory)
             else:
                 happen(cluster, event)
         cluster.advance(now)

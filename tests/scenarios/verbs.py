@@ -166,6 +166,12 @@ def _promoted(cluster: SimCluster, m: SimMember, event: Event) -> None:
     m.learner = False
 
 
+def _restored(cluster: SimCluster, m: SimMember, event: Event) -> None:
+    """Take the data of an older day, while it is down."""
+    m.index_committed = m.last_index = amount(event.settings["to"])
+    m.match, m.term = {}, 1
+
+
 _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "killed": _killed,
     "stopped": _stopped,
@@ -187,6 +193,7 @@ _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "sighted": _sighted,
     "removed": _removed,
     "promoted": _promoted,
+    "restored": _restored,
 }
 
 

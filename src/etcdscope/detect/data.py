@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from etcdscope.detect.detector import detector
-from etcdscope.detect.monitor import DENIED, SURE
+from etcdscope.detect.monitor import DENIED, SURE, back_since
 from etcdscope.model.cluster import Alarm, Hashed
 from etcdscope.model.finding import (
     CLUSTER,
@@ -245,7 +245,8 @@ def _unseen(window: Window, comparison: Comparison | None) -> Iterator[BlindSpot
     """Yield what could not be compared, and why; what was denied is told elsewhere."""
     for look in window.looks.values():
         failing = look.source == "hashes" and look.failures >= SURE and look.failure not in DENIED
-        if failing and look.member and window.reachable(look.member):
+        here = look.member and window.reachable(look.member)
+        if failing and here and look.at > back_since(window, look.member):
             yield BlindSpot("hashes", Subject.member(look.member), look.detail)
     hashed = [m.id for m in window.members if window.fresh(m.id, HASHED)]
     if len(hashed) < 2 or comparison:
@@ -524,7 +525,6 @@ _NEWS = {
     "cluster": "The id of the cluster changed from {before} to {after}",
     "member": "{member} is another member than before: its id changed from {before} to {after}",
     "certificate": "{member} presents another certificate {port} ({before} before, {after} now)",
-    "version": "{member} runs etcd {after}, before {before}",
 }
 _PORTS = {"client": "on its client port", "peer": "on its peer port"}
 
@@ -532,14 +532,14 @@ _PORTS = {"client": "on its client port", "peer": "on its peer port"}
 @detector(
     "identity-changed",
     closes_after=1.0,
-    impact="None by itself: a restore, a replacement, a renewal or an upgrade looks like this.",
+    impact="None by itself: a restore, a replacement or a renewal looks like this.",
     runbook=(Step("If nobody did this on purpose, find out who did."),),
 )
 def identity_changed(window: Window, limits: Limits) -> Iterator[Finding]:
-    """The cluster, a member, its certificate or its version is another one than before.
+    """The cluster, a member or its certificate is another one than before.
 
-    Signal:  cluster id, member ids by name and peer URL, fingerprints, versions against those
-             remembered, also over restarts.
+    Signal:  cluster id, member ids by name and peer URL, fingerprints against those remembered,
+             also over restarts.
     Source:  Maintenance.Status, Cluster.MemberList, TLS handshakes; etcdscope's memory.
     Means:   a note for whoever looks later; told for a minute.
     Alike:   revision-rewound (a restore), data-dir-empty (a member that lost its data).

@@ -114,11 +114,11 @@ def _failing(window: Window) -> Iterator[tuple[Subject, Look]]:
             continue
         if not look.member or not window.reachable(look.member) or look.at < window.now - 30.0:
             continue
-        if look.at > _back_since(window, look.member):
+        if look.at > back_since(window, look.member):
             yield Subject.member(look.member), look
 
 
-def _back_since(window: Window, member: str) -> float:
+def back_since(window: Window, member: str) -> float:
     """Return since when the member has been answering; what failed before tells of its absence."""
     answers = (look for look in window.looks_at(member).values() if look.source in ANSWERS)
     return min((look.since for look in answers if look.failure is None), default=window.now)

@@ -9,7 +9,8 @@ from etcdscope.model.window import Window
 
 def suspect(window: Window) -> bool:
     """Return whether metrics should be read more often for now."""
-    failures = {look.failure for look in window.looks.values()}
+    # Hashes are asked for once a minute: what failed then says nothing about now.
+    failures = {look.failure for look in window.looks.values() if look.source != "hashes"}
     if failures - {None, Failure.UNSUPPORTED}:
         return True
     lead = leader(window)
