@@ -23,6 +23,7 @@ from etcdscope.model.reading import Observation
 from etcdscope.model.signal import (
     DB_BYTES,
     DB_IN_USE_BYTES,
+    PROCESS_START,
     REVISION,
     SINK_DROPPED,
     SINK_FAILING,
@@ -403,7 +404,8 @@ def _held(window: Window) -> Held:
         or 0.0
         for m in window.members
     }
-    return Held(int(min(seen, default=0.0)), sizes)
+    starts = (window.number(m.id, PROCESS_START) for m in window.members)
+    return Held(int(min(seen, default=0.0)), frozenset(s for s in starts if s), sizes)
 
 
 @asynccontextmanager

@@ -1,30 +1,20 @@
-"""Whether all members hold the same, and whether it is still what it was."""
+"""Whether all members hold the same."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from tests.detect.windows import NOW, Ago, Told, ago, found, look, window
+from tests.detect.windows import Ago, Told, ago, found, look, window
 
-from etcdscope.detect.data import (
-    TOLD_SECONDS,
-    alarm_corrupt,
-    auth_diverged,
-    compared,
-    data_dir_empty,
-    data_diverged,
-    identity_changed,
-    revision_rewound,
-)
+from etcdscope.detect.comparison import compared
+from etcdscope.detect.data import alarm_corrupt, auth_diverged, data_diverged
 from etcdscope.model.cluster import Alarm, Hashed
 from etcdscope.model.finding import BlindSpot
-from etcdscope.model.memory import Change, Memory, Remembered
 from etcdscope.model.reading import Failure
 from etcdscope.model.signal import (
     ALARMS,
     APPLIED_INDEX,
     AUTH_REVISION,
-    CLUSTER_ID,
     COMMITTED_INDEX,
     HASHED,
     REVISION,
@@ -100,6 +90,17 @@ def test_member_with_another_hash_is_named_by_the_majority(
     seen = window({"m1": m1, "m2": m2, "m3": m3})
 
     assert found(data_diverged, seen) == said
+
+
+def test_round_that_is_under_way_does_not_hide_the_majority() -> None:
+    def two(first: int, second: int | None) -> Told:
+        points = [(3.0, Hashed(first, 50, 10))]
+        points += [] if second is None else [(0.5, Hashed(second, 60, 10))]
+        return {HASHED: ago((5, Hashed(first, 40, 10)), *points), VERSION: "3.5.30"}
+
+    seen = window({"m1": two(7, None), "m2": two(8, 9), "m3": two(7, 7)})
+
+    assert found(data_diverged, seen) == [("m2", "critical")]
 
 
 def test_what_was_compared_is_told_with_its_revisions() -> None:
@@ -224,105 +225,6 @@ def test_users_of_another_revision_are_named(m3: Told, said: list[tuple[str, str
     seen = window({"m1": users(14), "m2": users(14), "m3": m3})
 
     assert found(auth_diverged, seen) == said
-
-
-# --- what was before ---------------------------------------------------------------------------
-
-
-def remembering(*changes: Change) -> Window:
-    return replace(window(), memory=Memory(cluster="c1", changes=changes))
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        pytest.param((), [], id="nothing"),
-        pytest.param(
-            (Change("revision", NOW - 5, "", 900.0, 100.0),), [("cluster", "critical")], id="lower"
-        ),
-        pytest.param(
-            (Change("index", NOW - 5, "", 900.0, 20.0),),
-            [("cluster", "info")],
-            id="only the raft index began anew, as with --bump-revision",
-        ),
-        pytest.param(
-            (Change("revision", NOW - TOLD_SECONDS - 1, "", 900.0, 100.0),),
-            [],
-            id="long ago",
-        ),
-    ],
-)
-def test_revision_that_went_back_is_told_for_an_hour(
-    changes: tuple[Change, ...], said: list[tuple[str, str]]
-) -> None:
-    assert found(revision_rewound, remembering(*changes)) == said
-
-
-def test_restore_says_that_the_cluster_id_changed_with_it() -> None:
-    (finding,) = revision_rewound(
-        remembering(
-            Change("cluster", NOW - 5, "", "c1", "c2"),
-            Change("revision", NOW - 3, "", 900.0, 100.0),
-        )
-    )
-
-    assert "from 900 to 100 3 s ago, and the cluster id is another one (c2)" in finding.summary
-
-
-def empty(cluster: str = "c9", index: float = 4.0, listed: bool = False) -> Window:
-    """Return a window in which somebody else answers at the URL of m3."""
-    seen = window(
-        {"m1": {CLUSTER_ID: "c1"}, "z": {CLUSTER_ID: cluster, COMMITTED_INDEX: index}},
-        members="m1 m2 m3 z" if listed else "m1 m2 m3",
-    )
-    before = Remembered("m3", "m3", (), ("http://m3:2379",), index=500.0)
-    return replace(
-        seen,
-        endpoints={**seen.endpoints, "http://m3:2379": "z"},
-        memory=Memory(cluster="c1", members=(before,)),
-    )
-
-
-@pytest.mark.parametrize(
-    ("seen", "said"),
-    [
-        pytest.param(empty(), [("m3", "critical")], id="a new cluster with a few entries"),
-        pytest.param(empty(index=400.0), [], id="it has nearly as much: another cluster, not none"),
-        pytest.param(empty(cluster="c1"), [], id="the same cluster: it was replaced"),
-        pytest.param(empty(listed=True), [], id="the others know it"),
-        pytest.param(window(), [], id="nobody is remembered"),
-    ],
-)
-def test_member_that_came_back_empty_is_named(seen: Window, said: list[tuple[str, str]]) -> None:
-    assert found(data_dir_empty, seen) == said
-
-
-@pytest.mark.parametrize(
-    ("change", "summary"),
-    [
-        pytest.param(
-            Change("cluster", NOW - 5, "", "c1", "c2"),
-            "The id of the cluster changed from c1 to c2",
-            id="cluster",
-        ),
-        pytest.param(
-            Change("member", NOW - 5, "m2", "b1", "m2"),
-            "m2 is another member than before: its id changed from b1 to m2",
-            id="member",
-        ),
-        pytest.param(
-            Change("certificate", NOW - 5, "m2", "a" * 64, "b" * 64, "peer"),
-            "m2 presents another certificate on its peer port (aaaaaaaaaaaa before,"
-            " bbbbbbbbbbbb now)",
-            id="certificate",
-        ),
-    ],
-)
-def test_change_of_identity_is_a_note(change: Change, summary: str) -> None:
-    (finding,) = identity_changed(remembering(change))
-
-    assert (finding.summary, str(finding.severity)) == (summary, "info")
-    assert not identity_changed(remembering(replace(change, at=NOW - 61)))
 
 
 def test_comparison_takes_the_round_that_most_members_share() -> None:

@@ -189,7 +189,7 @@ def test_answer_to_nobody_shows_that_nobody_is_asked(
 
 
 def test_large_database_is_left_in_peace() -> None:
-    cluster = Cluster(held=Held(50, {M1: 2.0**31}))
+    cluster = Cluster(held=Held(50, bytes={M1: 2.0**31}))
     readings = looking(cluster, 9)
 
     assert {e for _, e, _ in cluster.calls} == {M2, M3}
@@ -203,3 +203,26 @@ def test_failing_member_is_asked_again_soon() -> None:
     looking(cluster, 50)
 
     assert len([e for _, e, _ in cluster.calls if e == M3]) == 1 + AGAIN_TIMES
+
+
+def test_restarted_member_is_compared_soon_and_a_crash_loop_not_each_time() -> None:
+    def restarts(cluster: Cluster) -> None:
+        cluster.held = Held(50, frozenset({1.0, 2.0, 4.0}))
+
+    once = Cluster(held=Held(50, frozenset({1.0, 2.0, 3.0})))
+    looking(once, 40, meanwhile=restarts)
+    times = [at for at, e, _ in once.calls if e == M1]
+    assert len(times) == 2
+    assert 20 <= times[1] < 22
+
+    class Looping(Cluster):
+        @property
+        def held(self) -> Held:
+            return Held(50, frozenset({float(int(asyncio.get_running_loop().time()))}))
+
+        @held.setter
+        def held(self, _: Held) -> None: ...
+
+    loops = Looping()
+    looking(loops, 58)
+    assert len([e for _, e, _ in loops.calls if e == M1]) <= 6

@@ -3,6 +3,7 @@
 from etcdscope.detect import (
     data,
     disk,
+    identity,
     leadership,
     member,
     membership,
@@ -28,6 +29,7 @@ FAMILIES = (
     space,
     process,
     data,
+    identity,
     membership,
     versions,
     security,

@@ -1,15 +1,14 @@
-"""The data: whether all members hold the same, and whether it is still what it was."""
+"""The data: whether all members hold the same."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from etcdscope.detect.comparison import Comparison, compared, hash_of, surely_differ
 from etcdscope.detect.detector import detector
 from etcdscope.detect.monitor import DENIED, SURE, back_since
-from etcdscope.model.cluster import Alarm, Hashed
+from etcdscope.model.cluster import Alarm
 from etcdscope.model.finding import (
     CLUSTER,
     BlindSpot,
-    Evidence,
     Finding,
     Limits,
     RuledOut,
@@ -17,33 +16,22 @@ from etcdscope.model.finding import (
     Subject,
 )
 from etcdscope.model.incident import Step
-from etcdscope.model.memory import Change
 from etcdscope.model.signal import (
     ALARMS,
     APPLIED_INDEX,
     AUTH_REVISION,
-    CLUSTER_ID,
     COMMITTED_INDEX,
     HASHED,
     REVISION,
     STATUS_ERRORS,
     VERSION,
 )
-from etcdscope.model.window import Point, Window
+from etcdscope.model.window import Window
 
-# Looks of one round lie closer together than this, two rounds on schedule further apart.
-ONE_ROUND = 45.0
 # The same index shown this often, over so many seconds: nothing is being applied.
 STEADY_LOOKS, STEADY_SECONDS = 4, 2.0
 # Three scrapes: users and roles change seldom, and a scrape is not atomic with the next member's.
 AUTH_STEADY = 11.0
-# Whether clients were restarted after a restore cannot be seen from here; after this it is known.
-TOLD_SECONDS = 3600.0
-# A change of identity is news for so long.
-NEWS_SECONDS = 60.0
-# A member that comes back with an empty database shows less than this share of what it had.
-EMPTY = 0.5
-
 REPLACE = (
     Step(
         "Save every member's data first: a snapshot of each, also of the one that is wrong.",
@@ -56,68 +44,6 @@ REPLACE = (
     ),
     Step("Wipe its data directory, and add it as a new member; it then takes the leader's data."),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What the members' last comparable hashes say. ``odd``: who differs from a majority."""
-
-    at: Hashed
-    groups: tuple[tuple[str, ...], ...]  # of members with the same hash, the largest first
-    odd: tuple[str, ...] = ()
-
-
-def compared(window: Window) -> Comparison | None:
-    """Return the last comparison of two or more members; None where there is none.
-
-    Hashes of different versions are made differently (etcd 3.5.16 changed what a compaction keeps),
-    so that only members of one version are compared.
-    """
-    last = {m.id: p for m in window.members if (p := window.last(m.id, HASHED))}
-    rounds: dict[tuple[int, int, str], dict[str, Hashed]] = {}
-    for member, point in last.items():
-        if isinstance(point.value, Hashed):
-            seen = point.value
-            version = window.word(member, VERSION, within=900.0) or ""
-            at = (seen.revision, seen.compact_revision, version)
-            rounds.setdefault(at, {})[member] = seen
-    if not rounds:
-        return None
-    newest = max(rounds, key=lambda at: (len(rounds[at]), at))
-    hashes = rounds[newest]
-    if len(hashes) < 2:
-        return None
-    groups: dict[int, list[str]] = {}
-    for member, seen in hashes.items():
-        groups.setdefault(seen.hash, []).append(member)
-    ordered = sorted((tuple(g) for g in groups.values()), key=lambda g: (-len(g), g))
-    majority = len(ordered[0]) * 2 > len(hashes)
-    odd = tuple(m for g in ordered[1:] for m in g) if majority else ()
-    return Comparison(next(iter(hashes.values())), tuple(ordered), odd)
-
-
-def _sure(window: Window, one: str, other: str) -> bool:
-    """Return whether two members differed in their last two comparisons, one soon after the other.
-
-    What differs stays different: a second look costs seconds, and no hiccup passes for it.
-    """
-    pairs = [
-        p.value.hash == q.value.hash
-        for p in window.points(one, HASHED)[-4:]
-        for q in window.points(other, HASHED)[-4:]
-        if isinstance(p.value, Hashed) and isinstance(q.value, Hashed) and _together(p, q)
-    ]
-    return len(pairs) >= 2 and not any(pairs[-2:])
-
-
-def _together(p: Point, q: Point) -> bool:
-    one, other = p.value, q.value
-    return (
-        isinstance(one, Hashed)
-        and isinstance(other, Hashed)
-        and (one.revision, one.compact_revision) == (other.revision, other.compact_revision)
-        and abs(p.at - q.at) < ONE_ROUND
-    )
 
 
 @detector(
@@ -158,11 +84,11 @@ def data_diverged(window: Window, limits: Limits) -> Iterator[Finding | BlindSpo
 def _by_hash(window: Window, comparison: Comparison) -> Iterator[Finding]:
     first = comparison.groups[0][0]
     others = [m for group in comparison.groups[1:] for m in group]
-    sure = [m for m in others if _sure(window, first, m)]
+    sure = [m for m in others if surely_differ(window, first, m)]
     at = comparison.at
     where = f"at revision {at.revision} (compacted at {at.compact_revision})"
     evidence = tuple(
-        window.evidence(m, HASHED, f"{_hash(window, m):08x}", name="hash_kv", says=where)
+        window.evidence(m, HASHED, f"{hash_of(window, m):08x}", name="hash_kv", says=where)
         for group in comparison.groups
         for m in group
     )
@@ -192,11 +118,6 @@ def _by_hash(window: Window, comparison: Comparison) -> Iterator[Finding]:
             confidence=0.95,
             next_test="Compare snapshots of the members key by key.",
         )
-
-
-def _hash(window: Window, member: str) -> int:
-    point = window.last(member, HASHED)
-    return point.value.hash if point and isinstance(point.value, Hashed) else 0
 
 
 def _by_revision(window: Window) -> Iterator[Finding]:
@@ -396,179 +317,3 @@ def _caught_up(window: Window, member: str) -> bool:
         if p.at < window.now - AUTH_STEADY and isinstance(p.value, (int, float))
     ]
     return applied is not None and bool(before) and applied >= max(before)
-
-
-# --- what was before -------------------------------------------------------------------------
-
-
-@detector(
-    "revision-rewound",
-    closes_after=1.0,
-    impact="Clients that remember a revision are ahead of the cluster: watches miss events or wait"
-    " for ever, caches stay stale. In Kubernetes: informers of API servers, controllers and"
-    " kubelets act on objects that are no more.",
-    runbook=(
-        Step("Restart every client that caches: API servers, controllers, schedulers, kubelets."),
-        Step(
-            "Better: restore once more, so that no revision comes twice (etcd 3.5.10 and later).",
-            "etcdutl snapshot restore SNAPSHOT --bump-revision 1000000000 --mark-compacted …",
-        ),
-    ),
-)
-def revision_rewound(window: Window, limits: Limits) -> Iterator[Finding]:
-    """The revision of the cluster, or its raft index, is lower than it was.
-
-    Signal:  the highest revision that a quorum of the members ever showed, against what is shown
-             after a linearizable read; remembered over restarts, etcd's and our own.
-    Source:  Maintenance.Status; etcdscope's memory in its data directory.
-    Means:   the cluster was restored from a backup: what was written since is lost, and clients
-             hold revisions of a future that is no more. Told for an hour.
-    Alike:   a member that lags (a read through the quorum tells it apart); a restore with
-             --bump-revision (only the raft index is lower: a note).
-    """
-    change = _last(window, "revision") or _last(window, "index")
-    if change is None:
-        return
-    ago = _ago(window.now - change.at)
-    moved = _last(window, "cluster")
-    note = f", and the cluster id is another one ({moved.after})" if moved else ""
-    lost = change.what == "revision"
-    signal = REVISION if lost else COMMITTED_INDEX
-    yield Finding(
-        CLUSTER,
-        Severity.CRITICAL if lost else Severity.INFO,
-        f"The revision of the cluster went back from {change.before:.0f} to {change.after:.0f}"
-        f" {ago}{note}: it was restored from a backup, and clients that cache must be restarted"
-        if lost
-        else f"The raft index of the cluster began anew {ago}{note}, its revision did not: it was"
-        " restored from a backup, as it should be",
-        (
-            window.evidence("", signal, change.before, says="was reached before"),
-            window.evidence("", signal, change.after, says="after a read through a quorum"),
-        ),
-        (RuledOut("apply-lag", "a linearizable read has been answered since"),),
-        confidence=0.95,
-    )
-
-
-def _last(window: Window, what: str) -> Change | None:
-    told = [
-        c for c in window.memory.changes if c.what == what and 0 <= window.now - c.at < TOLD_SECONDS
-    ]
-    return told[-1] if told else None
-
-
-def _ago(seconds: float) -> str:
-    return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"
-
-
-@detector(
-    "data-dir-empty",
-    opens_after=1.0,
-    closes_after=1.0,
-    impact="Who uses this endpoint reads an empty database and writes into one that nobody else"
-    " has; the cluster goes on with one voter less.",
-    runbook=(
-        Step("Stop it. See whether its volume is mounted, and whether --data-dir names it."),
-        Step(
-            "If its data is lost: take the old member out and add it anew.",
-            "etcdctl --endpoints {endpoints} member remove {member_id}",
-        ),
-        Step("Start it with an empty data directory and --initial-cluster-state=existing."),
-    ),
-)
-def data_dir_empty(window: Window, limits: Limits) -> Iterator[Finding]:
-    """A member came back without its data, as a cluster of its own.
-
-    Signal:  at the URL of a listed member somebody else answers: another member id and cluster id,
-             with a fraction of the raft index that was there before.
-    Source:  Maintenance.Status; etcdscope's memory.
-    Means:   a volume that was not mounted, a wrong --data-dir, a wiped disk, and
-             --initial-cluster-state=new.
-    Alike:   cluster-id-mixed (that endpoint always belonged to another cluster).
-    """
-    listed = {m.id for m in window.members}
-    for url, answering in window.endpoints.items():
-        before = window.memory.at(url)
-        if before is None or before.id == answering or before.id not in listed:
-            continue
-        cluster = window.word(answering, CLUSTER_ID)
-        index = window.number(answering, COMMITTED_INDEX)
-        if answering in listed or not cluster or cluster == window.memory.cluster or index is None:
-            continue
-        if index >= before.index * EMPTY:
-            continue
-        yield Finding(
-            Subject.member(before.id),
-            Severity.CRITICAL,
-            f"{window.label(before.id)} came back without its data: at {url} member {answering} of"
-            f" a new cluster ({cluster}) answers, at raft index {index:.0f} instead of"
-            f" {before.index:.0f}",
-            (
-                window.evidence(answering, CLUSTER_ID, cluster),
-                Evidence(
-                    "committed_index",
-                    index,
-                    "entries",
-                    before.index,
-                    COMMITTED_INDEX.source,
-                    answering,
-                    says="it had more",
-                ),
-            ),
-            (RuledOut("cluster-id-mixed", f"{url} was {window.label(before.id)}'s before"),),
-            confidence=0.97,
-        )
-
-
-_NEWS = {
-    "cluster": "The id of the cluster changed from {before} to {after}",
-    "member": "{member} is another member than before: its id changed from {before} to {after}",
-    "certificate": "{member} presents another certificate {port} ({before} before, {after} now)",
-}
-_PORTS = {"client": "on its client port", "peer": "on its peer port"}
-
-
-@detector(
-    "identity-changed",
-    closes_after=1.0,
-    impact="None by itself: a restore, a replacement or a renewal looks like this.",
-    runbook=(Step("If nobody did this on purpose, find out who did."),),
-)
-def identity_changed(window: Window, limits: Limits) -> Iterator[Finding]:
-    """The cluster, a member or its certificate is another one than before.
-
-    Signal:  cluster id, member ids by name and peer URL, fingerprints against those remembered,
-             also over restarts.
-    Source:  Maintenance.Status, Cluster.MemberList, TLS handshakes; etcdscope's memory.
-    Means:   a note for whoever looks later; told for a minute.
-    Alike:   revision-rewound (a restore), data-dir-empty (a member that lost its data).
-    """
-    latest: dict[Subject, Change] = {}
-    for change in window.memory.changes:
-        if change.what in _NEWS and 0 <= window.now - change.at < NEWS_SECONDS:
-            latest[Subject.member(change.member) if change.member else CLUSTER] = change
-    for subject, change in latest.items():
-        before, after = str(change.before), str(change.after)
-        if change.what == "certificate":
-            before, after = before[:12], after[:12]
-        yield Finding(
-            subject,
-            Severity.INFO,
-            _NEWS[change.what].format(
-                member=window.label(change.member),
-                before=before,
-                after=after,
-                port=_PORTS.get(change.key, change.key),
-            ),
-            (
-                Evidence(
-                    change.what,
-                    after,
-                    source="etcdscope's memory",
-                    member=change.member,
-                    says=f"before: {before}",
-                ),
-            ),
-            confidence=1.0,
-        )
