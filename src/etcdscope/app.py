@@ -195,6 +195,7 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
             try:
                 await engine.run()
             finally:
+                remembering.keep(engine.state.window, last=True)
                 if outbox and sending:
                     await outbox.flush()
                     sending.cancel()
@@ -377,13 +378,13 @@ class _Remembering:
         known = [m for m in found if isinstance(m, Memory) and set(given) & set(m.endpoints)]
         return max(known, key=lambda m: m.index.at, default=None)
 
-    def keep(self, window: Window) -> None:
+    def keep(self, window: Window, *, last: bool = False) -> None:
         """Write it if it changed: at once, or now and then where only numbers grew."""
         memory = window.memory
         if self._history is None or not memory.home or memory is self._kept:
             return
         same = _lasting(memory) == _lasting(self._kept)
-        if not same or window.now - self._at >= REMEMBER_EVERY:
+        if not same or last or window.now - self._at >= REMEMBER_EVERY:
             self._history.remember(memory.home, _MEMORY, memory)
             self._kept, self._at = memory, window.now
 

@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 import pytest
-from tests.detect.windows import NOW, found, window
+from tests.detect.windows import NOW, Told, ago, found, window
 
 from etcdscope.detect.identity import (
     TOLD_SECONDS,
+    astray,
     data_dir_empty,
     identity_changed,
+    member_id_duplicate,
     revision_rewound,
 )
 from etcdscope.model.memory import Change, Memory, Remembered
-from etcdscope.model.signal import CLUSTER_ID, COMMITTED_INDEX
+from etcdscope.model.signal import CLUSTER_ID, COMMITTED_INDEX, PROCESS_AT
 from etcdscope.model.window import Window
 
 
@@ -110,3 +112,40 @@ def test_change_of_identity_is_a_note(change: Change, summary: str) -> None:
 
     assert (finding.summary, str(finding.severity)) == (summary, "info")
     assert not identity_changed(remembering(replace(change, at=NOW - 61)))
+
+
+# --- who is who ----------------------------------------------------------------------------------
+
+
+def processes(*seen: tuple[str, float, float]) -> Told:
+    """Return processes by endpoint: when each started and was last heard, in seconds ago."""
+    return {PROCESS_AT: {url: ago((heard, NOW - started)) for url, started, heard in seen}}
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        pytest.param(processes(("a", 900, 1)), [], id="one"),
+        pytest.param(
+            processes(("a", 900, 1), ("b", 900, 2)), [], id="two addresses of one process"
+        ),
+        pytest.param(
+            processes(("a", 900, 5), ("b", 60, 5)), [("m1", "critical")], id="two processes at once"
+        ),
+        pytest.param(processes(("a", 900, 70), ("b", 60, 1)), [], id="it moved to another address"),
+        pytest.param(
+            processes(("a", 900, 61), ("b", 60, 1)), [], id="within what clocks may be apart"
+        ),
+    ],
+)
+def test_two_processes_with_one_id_are_told_apart_from_two_addresses(
+    told: Told, said: list[tuple[str, str]]
+) -> None:
+    assert found(member_id_duplicate, window({"m1": told})) == said
+
+
+def test_who_answers_and_is_in_no_list_is_astray() -> None:
+    seen = window({"m1": {CLUSTER_ID: "c1"}, "z": {CLUSTER_ID: "c1"}, "y": {CLUSTER_ID: "c2"}})
+    seen = replace(seen, endpoints={**seen.endpoints, "http://z:2379": "z", "http://y:2379": "y"})
+
+    assert astray(seen) == {"http://z:2379": "z"}

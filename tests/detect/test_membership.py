@@ -1,16 +1,12 @@
 """Who was added and never came, who stays a learner, who belongs elsewhere."""
 
-from dataclasses import replace
-
 import pytest
-from tests.detect.windows import NOW, Ago, Seen, Told, ago, found, refused, window
+from tests.detect.windows import Ago, Seen, Told, ago, found, refused, window
 
 from etcdscope.detect.membership import (
-    astray,
     cluster_id_mixed,
     learner_stuck,
     learners_at_maximum,
-    member_id_duplicate,
     member_list_stale,
     member_never_started,
     membership_diverged,
@@ -23,7 +19,6 @@ from etcdscope.model.signal import (
     CLUSTER_ID,
     COMMITTED_INDEX,
     MEMBER_LIST,
-    PROCESS_AT,
     PROGRESS_MATCH,
     PROGRESS_STATE,
     RAFT_COMMIT,
@@ -266,37 +261,3 @@ LEADS = {RAFT_LEAD: "m1", RAFT_STATE: "leader"}
 )
 def test_refusal_of_changes_is_told_beforehand(seen: Window, said: list[tuple[str, str]]) -> None:
     assert found(reconfiguration_refused, seen) == said
-
-
-def processes(*seen: tuple[str, float, float]) -> Told:
-    """Return processes by endpoint: when each started and was last heard, in seconds ago."""
-    return {PROCESS_AT: {url: ago((heard, NOW - started)) for url, started, heard in seen}}
-
-
-@pytest.mark.parametrize(
-    ("told", "said"),
-    [
-        pytest.param(processes(("a", 900, 1)), [], id="one"),
-        pytest.param(
-            processes(("a", 900, 1), ("b", 900, 2)), [], id="two addresses of one process"
-        ),
-        pytest.param(
-            processes(("a", 900, 5), ("b", 60, 5)), [("m1", "critical")], id="two processes at once"
-        ),
-        pytest.param(processes(("a", 900, 70), ("b", 60, 1)), [], id="it moved to another address"),
-        pytest.param(
-            processes(("a", 900, 61), ("b", 60, 1)), [], id="within what clocks may be apart"
-        ),
-    ],
-)
-def test_two_processes_with_one_id_are_told_apart_from_two_addresses(
-    told: Told, said: list[tuple[str, str]]
-) -> None:
-    assert found(member_id_duplicate, window({"m1": told})) == said
-
-
-def test_who_answers_and_is_in_no_list_is_astray() -> None:
-    seen = window({"m1": {CLUSTER_ID: "c1"}, "z": {CLUSTER_ID: "c1"}, "y": {CLUSTER_ID: "c2"}})
-    seen = replace(seen, endpoints={**seen.endpoints, "http://z:2379": "z", "http://y:2379": "y"})
-
-    assert astray(seen) == {"http://z:2379": "z"}

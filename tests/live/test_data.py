@@ -81,17 +81,21 @@ async def watching_again(lab: Lab, data_dir: Path) -> AsyncIterator[Watched]:
         await asyncio.gather(task, return_exceptions=True)
 
 
+def revision(watched: Watched) -> float:
+    return watched.state.window.memory.revision.value if watched.state else 0.0
+
+
 @pytest.mark.parametrize("same_id", [True, False], ids=["same-ids", "new-ids"])
 async def test_restore_is_told_by_who_was_away_meanwhile(tmp_path: Path, same_id: bool) -> None:
     spec = LabSpec(members=1 if same_id else 3, version="3.5", network="loopback")
     async with Lab.start(spec) as lab:
         async with watching_again(lab, tmp_path) as first:
-            await first.until(lambda: bool(first.state and first.state.window.memory.home), 10)
-            for _ in range(50):
-                await lab.call("kv/put", key="YQ==", value="YQ==")
-            await asyncio.sleep(7)  # remembered every five seconds, written every second
+            await first.until(lambda: revision(first) > 0, 10)
+            before = revision(first)
+            restoring = asyncio.create_task(lab.fault("restore", writes=400, same_id=same_id))
+            await first.until(lambda: revision(first) > before + 100, 10)
             assert first.told() == []
-        await lab.fault("restore", writes=1, same_id=same_id)
+        await restoring
         async with watching_again(lab, tmp_path) as second:
             took = await second.until(lambda: bool(second.told()), 15)
             told = {i.cause for i in second.told()}

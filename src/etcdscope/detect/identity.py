@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from etcdscope.detect.detector import detector
+from etcdscope.model.cluster import MemberList
 from etcdscope.model.finding import CLUSTER, Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.memory import Change
-from etcdscope.model.signal import CLUSTER_ID, COMMITTED_INDEX, REVISION
+from etcdscope.model.signal import CLUSTER_ID, COMMITTED_INDEX, MEMBER_LIST, PROCESS_AT, REVISION
 from etcdscope.model.window import Window
 
 # Whether clients were restarted after a restore cannot be seen from here; after this it is known.
@@ -15,6 +16,11 @@ TOLD_SECONDS = 3600.0
 NEWS_SECONDS = 60.0
 # A member that comes back with an empty database shows less than this share of what it had.
 EMPTY = 0.5
+
+# Clocks of two hosts may differ by so much and more is told (clock-skewed).
+CLOCKS = 2.0
+# The second of two endpoints of one member is asked only at our start.
+DUPLICATE_SEEN = 900.0
 
 
 @detector(
@@ -188,3 +194,73 @@ def identity_changed(window: Window, limits: Limits) -> Iterator[Finding]:
             ),
             confidence=1.0,
         )
+
+
+# --- who is who -----------------------------------------------------------------------------------
+
+
+@detector(
+    "member-id-duplicate",
+    closes_after=1.0,
+    impact="Two processes vote with one voice: entries that were acknowledged may be lost.",
+    runbook=(
+        Step("Stop the one that is the copy, at once, and wipe its data directory."),
+        Step(
+            "See which address the cluster knows.",
+            "etcdctl --endpoints {endpoints} member list -w table",
+        ),
+    ),
+)
+def member_id_duplicate(window: Window, limits: Limits) -> Iterator[Finding]:
+    """Two processes run with the same member id, from copies of one data directory.
+
+    Signal:  two endpoints answer with one member id, and the process of each had been running
+             already when the other one answered.
+    Source:  Maintenance.Status, /metrics (process start) of both endpoints.
+    Means:   a virtual machine or a volume was cloned, or a backup was started beside the original.
+    Alike:   one member with two addresses (one process), a member that moved (one after the other).
+    """
+    for member in window.members:
+        seen = {
+            url: point
+            for url in window.keys(member.id, PROCESS_AT)
+            if (point := window.last(member.id, PROCESS_AT, url, within=DUPLICATE_SEEN))
+        }
+        for one, p in seen.items():
+            for other, q in seen.items():
+                if not isinstance(p.value, float) or not isinstance(q.value, float):
+                    continue
+                # The one that started later ran before the earlier one was last heard.
+                if p.value < q.value < p.at - CLOCKS and p.value + CLOCKS < q.value:
+                    yield Finding(
+                        Subject.member(member.id),
+                        Severity.CRITICAL,
+                        f"Two processes run as {member.label} ({member.id}): one at {one}, one at"
+                        f" {other}",
+                        (
+                            window.evidence(member.id, PROCESS_AT, p.value, says=f"at {one}"),
+                            window.evidence(member.id, PROCESS_AT, q.value, says=f"at {other}"),
+                        ),
+                        confidence=0.93,
+                    )
+                    return
+
+
+def astray(window: Window) -> dict[str, str]:
+    """Return who answers, with which member id, that is in nobody's list: id by URL.
+
+    Of the same cluster: a member that was removed and still runs. (Status and lists tell no more;
+    the logs of both sides say when it was removed.)
+    """
+    listed = {m.id for m in window.members} | {
+        m.id
+        for teller in window.members
+        if (point := window.last(teller.id, MEMBER_LIST)) and isinstance(point.value, MemberList)
+        for m in point.value.members
+    }
+    known = {c for m in window.members if (c := window.word(m.id, CLUSTER_ID))}
+    return {
+        url: member
+        for url, member in window.endpoints.items()
+        if member not in listed and window.word(member, CLUSTER_ID) in known
+    }

@@ -13,7 +13,6 @@ from etcdscope.model.signal import (
     CLUSTER_ID,
     COMMITTED_INDEX,
     MEMBER_LIST,
-    PROCESS_AT,
     PROGRESS_MATCH,
     PROGRESS_STATE,
     RAFT_COMMIT,
@@ -31,8 +30,6 @@ LISTS_HOLD = 11.0
 MOST_LEARNERS = 1
 # A voter that is gone is told as such; one that is there, but cut off for so long, surprises.
 CUT_FOR = 30.0
-# Clocks of two hosts may differ by so much and more is told (clock-skewed).
-CLOCKS = 2.0
 
 
 def listed_for(window: Window, member: str) -> float:
@@ -222,7 +219,7 @@ def cluster_id_mixed(window: Window, limits: Limits) -> Iterator[Finding]:
 def listing(window: Window, member: str) -> frozenset[tuple[str, bool]] | None:
     """Return the ids, and whether learners, that a member has listed for a while; None if unsure.
 
-    Only lists of its own view tell; one that a quorum confirmed says what the others say.
+    Also a list that a quorum confirmed is the member's own: it reads the index, then its store.
     """
     points = [
         p
@@ -237,11 +234,13 @@ def listing(window: Window, member: str) -> frozenset[tuple[str, bool]] | None:
 
 
 def _strays(window: Window) -> Iterator[tuple[str, str]]:
-    """Yield the members whose list differs from the trusted one, and by what."""
-    trusted = frozenset((m.id, m.is_learner) for m in window.members)
+    """Yield the members whose list differs from that of most, and by what."""
     steady = {m.id: own for m in window.members if (own := listing(window, m.id)) is not None}
-    if trusted not in steady.values():
+    held = list(steady.values())
+    now = frozenset((m.id, m.is_learner) for m in window.members)
+    if now not in held:
         return  # it changed lately, and not all were asked since
+    trusted = max(held, key=lambda own: (held.count(own), own == now))
     for member, own in steady.items():
         if own == trusted:
             continue
@@ -422,74 +421,3 @@ def _cut_off(window: Window, lead: str, voter: str) -> bool:
     """Return whether a voter that answers us has been out of the leader's reach for a while."""
     held = window.held(lead, ACTIVE_PEERS, 0.0, voter)
     return held >= CUT_FOR and window.reachable(voter) and window.reachable(lead)
-
-
-@detector(
-    "member-id-duplicate",
-    closes_after=1.0,
-    impact="Two processes vote with one voice: entries that were acknowledged may be lost.",
-    runbook=(
-        Step("Stop the one that is the copy, at once, and wipe its data directory."),
-        Step(
-            "See which address the cluster knows.",
-            "etcdctl --endpoints {endpoints} member list -w table",
-        ),
-    ),
-)
-def member_id_duplicate(window: Window, limits: Limits) -> Iterator[Finding]:
-    """Two processes run with the same member id, from copies of one data directory.
-
-    Signal:  two endpoints answer with one member id, and the process of each had been running
-             already when the other one answered.
-    Source:  Maintenance.Status, /metrics (process start) of both endpoints.
-    Means:   a virtual machine or a volume was cloned, or a backup was started beside the original.
-    Alike:   one member with two addresses (one process), a member that moved (one after the other).
-    """
-    for member in window.members:
-        seen = {
-            url: point
-            for url in window.keys(member.id, PROCESS_AT)
-            if (point := window.last(member.id, PROCESS_AT, url, within=DUPLICATE_SEEN))
-        }
-        for one, p in seen.items():
-            for other, q in seen.items():
-                if not isinstance(p.value, float) or not isinstance(q.value, float):
-                    continue
-                # The one that started later ran before the earlier one was last heard.
-                if p.value < q.value < p.at - CLOCKS and p.value + CLOCKS < q.value:
-                    yield Finding(
-                        Subject.member(member.id),
-                        Severity.CRITICAL,
-                        f"Two processes run as {member.label} ({member.id}): one at {one}, one at"
-                        f" {other}",
-                        (
-                            window.evidence(member.id, PROCESS_AT, p.value, says=f"at {one}"),
-                            window.evidence(member.id, PROCESS_AT, q.value, says=f"at {other}"),
-                        ),
-                        confidence=0.93,
-                    )
-                    return
-
-
-# The second of two endpoints of one member is asked only at our start.
-DUPLICATE_SEEN = 900.0
-
-
-def astray(window: Window) -> dict[str, str]:
-    """Return who answers, with which member id, that is in nobody's list: id by URL.
-
-    Of the same cluster: a member that was removed and still runs. (Status and lists tell no more;
-    the logs of both sides say when it was removed.)
-    """
-    listed = {m.id for m in window.members} | {
-        m.id
-        for teller in window.members
-        if (point := window.last(teller.id, MEMBER_LIST)) and isinstance(point.value, MemberList)
-        for m in point.value.members
-    }
-    known = {c for m in window.members if (c := window.word(m.id, CLUSTER_ID))}
-    return {
-        url: member
-        for url, member in window.endpoints.items()
-        if member not in listed and window.word(member, CLUSTER_ID) in known
-    }
