@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from etcdscope.detect.detector import detector
@@ -320,11 +321,13 @@ def tls_off(window: Window, limits: Limits) -> Iterator[Finding]:
         )
 
 
+@lru_cache(maxsize=4096)
 def _in_the_clear(url: str) -> bool:
     split = urlsplit(url)
     return split.scheme == "http" and not _loopback(split.hostname or "")
 
 
+@lru_cache(maxsize=4096)
 def _loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
