@@ -23,6 +23,7 @@ from etcdscope.model.reading import Observation
 from etcdscope.model.signal import (
     DB_BYTES,
     DB_IN_USE_BYTES,
+    MEMORY,
     PROCESS_START,
     REVISION,
     SINK_DROPPED,
@@ -187,7 +188,7 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
         )
         await _resume(engine, history, outbox, clock.now())
         if memory := await remembering.recall(await _given(settings.access)):
-            engine.state = engine.state.remembering(memory)
+            engine.receive(Observation(MEMORY, memory))
         if serve_http:
             await stack.enter_async_context(_http(settings, lambda: engine.state, clock))
         async with asyncio.TaskGroup() as group:

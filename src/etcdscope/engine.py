@@ -107,6 +107,10 @@ class Engine:
             self._zoomed.clear()
         self._deliver(Sweep(now, readings), effects)
 
+    def receive(self, *observations: Observation) -> None:
+        """Take in what comes from no look, such as what an earlier life of ours remembered."""
+        self._inbox.append(Reading("self", "", self._clock.now(), observations=observations))
+
     def _observe_ourselves(self, now: float, late: float) -> None:
         """Note how late we run, once a second and whenever it is worse than before."""
         self._late = max(self._late, late)

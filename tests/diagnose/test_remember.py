@@ -17,6 +17,7 @@ from etcdscope.model.signal import (
     COMMITTED_INDEX,
     LINEARIZABLE_OK,
     MEMBER_LIST,
+    MEMORY,
     RAFT_TERM,
     REVISION,
     VERSION,
@@ -247,10 +248,10 @@ def test_state_that_is_given_its_memory_back_tells_what_happened_while_we_were_a
     before = seen.memory
     later = Watched(now=seen.now + 3600)
     later.see(all_at(100), index=20)  # only to build the window
-    state = State(DETECTORS).remembering(before)
+    state = State(DETECTORS, window=replace(later.window, memory=Memory()))
+    known = Reading("self", "", later.now, observations=(Observation(MEMORY, before),))
 
-    state = replace(state, window=replace(later.window, memory=before))
-    state, effects = step(state, [], later.now)
+    state, effects = step(state, [known], later.now)
 
     opened = [e.incident.cause for e in effects if e.incident]
     assert "revision-rewound" in opened

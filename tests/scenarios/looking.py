@@ -7,6 +7,7 @@ from tests.scenarios.cluster import SimCluster, SimMember
 
 from etcdscope.detect.runner import source_of
 from etcdscope.model.cluster import Alarm, Hashed, Role
+from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Failure, Observation, Reading
 from etcdscope.model.signal import (
     ACTIVE_PEERS,
@@ -33,6 +34,7 @@ from etcdscope.model.signal import (
     LINEARIZABLE_OK,
     LINEARIZABLE_SECONDS,
     MEMBER_LIST,
+    MEMORY,
     METRICS_SECONDS,
     PEER_RECEIVED_BYTES,
     PEER_SENT_FAILURES,
@@ -128,6 +130,11 @@ class Looking:
             self._noted = now
             late = (_observed("loop_lag", self._cluster.lag),)
             self._on_the_way.append(Reading("self", "", T0 + now, observations=late))
+
+    def remember(self, memory: Memory, now: float) -> None:
+        """Bring what an earlier life of the monitor knew."""
+        known = (Observation(MEMORY, memory),)
+        self._on_the_way.append(Reading("self", "", T0 + now, observations=known))
 
     def arrived(self, now: float) -> list[Reading]:
         """Return, and forget, what has come in by now; in order of arrival."""

@@ -37,8 +37,8 @@ def effects(story: Story) -> Iterator[Effect]:
             event = waiting.pop(0)
             if event.verb == "monitor-restarts":
                 looking = Looking(cluster)
-                memory = state.window.memory
-                state = State(DETECTORS).resumed(state.incidents, T0 + now).remembering(memory)
+                looking.remember(state.window.memory, now)
+                state = State(DETECTORS).resumed(state.incidents, T0 + now)
             else:
                 happen(cluster, event)
         cluster.advance(now)

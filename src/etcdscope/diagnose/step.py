@@ -16,6 +16,7 @@ from etcdscope.model.finding import BlindSpot, Limits, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Incident, Judged, Level, Verdict
 from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Reading
+from etcdscope.model.signal import MEMORY
 from etcdscope.model.window import Window, slide
 
 # An incident taken over from before a restart of ours is not closed before we could look again.
@@ -70,10 +71,6 @@ class State:
         )
         return replace(self, tracking=replace(self.tracking, open=followed))
 
-    def remembering(self, memory: Memory) -> "State":
-        """Return the state with what an earlier life of ours knew of the cluster."""
-        return replace(self, window=replace(self.window, memory=memory))
-
 
 def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, list[Effect]]:
     """Advance by one sweep. Pure: the same inputs always give the same outputs.
@@ -81,7 +78,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     The readings that came in since the last step, in order of arrival; ``now`` in unix seconds.
     """
     window = slide(state.window, readings, now)
-    window = replace(window, memory=remember(window.memory, window))
+    window = replace(window, memory=remember(_given(readings) or window.memory, window))
     judged = judge(state.detectors, window, state.limits)
     catalog = {d.id: d for d in state.detectors}
     context = _context(window)
@@ -101,6 +98,15 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
             Effect(EffectKind.VERDICT, now, context.cluster, verdict=said, names=context.names)
         )
     return replace(moved, verdict=said), effects + sighted
+
+
+def _given(readings: Sequence[Reading]) -> Memory | None:
+    """Return the memory of an earlier life; it comes as a reading, so that a replay has it too."""
+    for reading in readings:
+        for seen in reading.observations:
+            if seen.signal is MEMORY and isinstance(seen.value, Memory):
+                return seen.value
+    return None
 
 
 def _worth_telling(

@@ -491,6 +491,9 @@ SINK_FAILING = _declare(
 SINK_DROPPED = _declare(
     "sink_dropped", _N, _G, "etcdscope", "Messages that a sink will never get.", by="sink"
 )
+MEMORY = _declare(
+    "memory", _W, _F, "etcdscope", "What an earlier life of ours remembered of the cluster."
+)
 STORE_FAILING = _declare(
     "store_failing", _S, _G, "etcdscope", "For how long history has not been kept; 0 is fine."
 )
