@@ -17,22 +17,12 @@ from etcdscope.etcd.http import HttpClient
 from etcdscope.etcd.settings import Access
 from etcdscope.model.finding import BlindSpot, Limits, Severity
 from etcdscope.model.incident import Effect, Incident, Verdict
-from etcdscope.model.memory import Memory
 from etcdscope.model.ports import Clock, Source, Sweep
 from etcdscope.model.reading import Observation
-from etcdscope.model.signal import (
-    DB_BYTES,
-    DB_IN_USE_BYTES,
-    MEMORY,
-    PROCESS_START,
-    REVISION,
-    SINK_DROPPED,
-    SINK_FAILING,
-    STORE_FAILING,
-)
+from etcdscope.model.signal import MEMORY, SINK_DROPPED, SINK_FAILING, STORE_FAILING
 from etcdscope.model.window import Window
 from etcdscope.sources.certificates import CertificatesSource
-from etcdscope.sources.hashes import HashesSource, Held
+from etcdscope.sources.hashes import HashesSource, held_by
 from etcdscope.sources.members import MembersSource
 from etcdscope.sources.metrics import MetricsSource
 from etcdscope.sources.ports import PortsSource
@@ -40,6 +30,7 @@ from etcdscope.sources.presence import PresenceSource
 from etcdscope.sources.probe import ProbeSource
 from etcdscope.sources.raftvars import RaftvarsSource
 from etcdscope.sources.status import StatusSource
+from etcdscope.store.memories import Memories
 
 if TYPE_CHECKING:
     from etcdscope.sinks.alertmanager import AlertmanagerSettings
@@ -56,9 +47,6 @@ PATIENCE = 5.0
 # Where nothing is wrong it does not wait for anything but the answers.
 CHECK_TICK = 0.05
 _UNKNOWN = "unknown"  # the cluster, before any member has said which
-# Revisions grow with every write; what else is remembered is written when it changes.
-REMEMBER_EVERY = 5.0
-_MEMORY = "memory"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +155,7 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
         history = await stack.enter_async_context(_history(settings))
         outbox = _outbox(settings, clock)
         recorder = _recorder(settings, stack)
-        remembering = _Remembering(history)
+        remembering = Memories(history)
         noticed: set[str] = set()
 
         def deliver(sweep: Sweep, effects: Sequence[Effect]) -> None:
@@ -254,7 +242,11 @@ async def _engine(
             stack.push_async_callback(held.aclose)
         anonymous = not (access.security.user or access.security.cert)
         compared = (
-            (HashesSource(client, clock, lambda: _held(engine.state.window), anonymous=anonymous),)
+            (
+                HashesSource(
+                    client, clock, lambda: held_by(engine.state.window), anonymous=anonymous
+                ),
+            )
             if hashes
             else ()
         )
@@ -361,53 +353,6 @@ async def _resume(
         engine.state = engine.state.resumed(incidents, now)
     if outbox:
         outbox.resume(incidents)
-
-
-class _Remembering:
-    """Keeps a cluster's memory in the history, and finds it again by where it was looked at."""
-
-    def __init__(self, history: "History | None") -> None:
-        self._history = history
-        self._kept, self._at = Memory(), 0.0
-
-    async def recall(self, given: Sequence[str]) -> Memory | None:
-        """Return the memory of the cluster at these endpoints, None if there is none."""
-        if self._history is None:
-            return None
-        clusters = await self._history.archive.clusters()
-        found = [await self._history.recall(cluster, _MEMORY) for cluster in clusters]
-        known = [m for m in found if isinstance(m, Memory) and set(given) & set(m.endpoints)]
-        return max(known, key=lambda m: m.index.at, default=None)
-
-    def keep(self, window: Window, *, last: bool = False) -> None:
-        """Write it if it changed: at once, or now and then where only numbers grew."""
-        memory = window.memory
-        if self._history is None or not memory.home or memory is self._kept:
-            return
-        same = _lasting(memory) == _lasting(self._kept)
-        if not same or last or window.now - self._at >= REMEMBER_EVERY:
-            self._history.remember(memory.home, _MEMORY, memory)
-            self._kept, self._at = memory, window.now
-
-
-def _lasting(memory: Memory) -> object:
-    """Return what of a memory does not grow with every write."""
-    members = tuple((m.id, m.name, m.version, m.certificates) for m in memory.members)
-    return memory.cluster, members, memory.changes, memory.endpoints
-
-
-def _held(window: Window) -> Held:
-    """Return the revision that all members hold that we see, and their sizes."""
-    revisions = [window.number(m.id, REVISION) for m in window.members]
-    seen = [revision for revision in revisions if revision is not None]
-    sizes = {
-        window.dialled(m.id): window.number(m.id, DB_IN_USE_BYTES, within=60.0)
-        or window.number(m.id, DB_BYTES, within=60.0)
-        or 0.0
-        for m in window.members
-    }
-    starts = (window.number(m.id, PROCESS_START) for m in window.members)
-    return Held(int(min(seen, default=0.0)), frozenset(s for s in starts if s), sizes)
 
 
 @asynccontextmanager

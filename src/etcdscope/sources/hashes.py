@@ -9,7 +9,16 @@ from etcdscope.etcd.errors import EtcdError
 from etcdscope.model.cluster import Hashed
 from etcdscope.model.ports import Clock, Pace
 from etcdscope.model.reading import Failure, Observation, Reading
-from etcdscope.model.signal import AUTH_ON, HASH_SECONDS, HASHED
+from etcdscope.model.signal import (
+    AUTH_ON,
+    DB_BYTES,
+    DB_IN_USE_BYTES,
+    HASH_SECONDS,
+    HASHED,
+    PROCESS_START,
+    REVISION,
+)
+from etcdscope.model.window import Window
 from etcdscope.sources.looking import Looking
 
 # etcd keeps the lock of its read transaction while it hashes (HashByRev in mvcc/kvstore.go), so
@@ -50,6 +59,20 @@ class Held:
     revision: int = 0
     starts: frozenset[float] = frozenset()
     bytes: dict[str, float] = field(default_factory=dict)
+
+
+def held_by(window: Window) -> Held:
+    """Return the revision that all members hold that we see, and their sizes."""
+    revisions = [window.number(m.id, REVISION) for m in window.members]
+    seen = [revision for revision in revisions if revision is not None]
+    sizes = {
+        window.dialled(m.id): window.number(m.id, DB_IN_USE_BYTES, within=60.0)
+        or window.number(m.id, DB_BYTES, within=60.0)
+        or 0.0
+        for m in window.members
+    }
+    starts = (window.number(m.id, PROCESS_START) for m in window.members)
+    return Held(int(min(seen, default=0.0)), frozenset(s for s in starts if s), sizes)
 
 
 @dataclass(slots=True)
