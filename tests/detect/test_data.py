@@ -155,6 +155,8 @@ def test_what_cannot_be_compared_is_a_blind_spot() -> None:
     assert "compactions came between" in blind(window(compacted))[0]
     assert blind(window(looks=[timeout])) == ["no answer"]
     assert blind(window(looks=[replace(timeout, failures=1)])) == []
+    large = look("hashes", "m1", Failure.TOO_LARGE, detail="it is too large", ok=99, failures=1)
+    assert blind(window(looks=[large])) == ["it is too large"]
     assert blind(window({"m1": TWICE, "m2": TWICE})) == []
 
 

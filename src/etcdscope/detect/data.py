@@ -16,6 +16,7 @@ from etcdscope.model.finding import (
     Subject,
 )
 from etcdscope.model.incident import Step
+from etcdscope.model.reading import Failure
 from etcdscope.model.signal import (
     ALARMS,
     APPLIED_INDEX,
@@ -165,7 +166,8 @@ def _steady(window: Window, member: str) -> tuple[float, float] | None:
 def _unseen(window: Window, comparison: Comparison | None) -> Iterator[BlindSpot]:
     """Yield what could not be compared, and why; what was denied is told elsewhere."""
     for look in window.looks.values():
-        failing = look.source == "hashes" and look.failures >= SURE and look.failure not in DENIED
+        certain = look.failures >= SURE or look.failure is Failure.TOO_LARGE
+        failing = look.source == "hashes" and certain and look.failure not in DENIED
         here = look.member and window.reachable(look.member)
         if failing and here and look.at > back_since(window, look.member):
             yield BlindSpot("hashes", Subject.member(look.member), look.detail)

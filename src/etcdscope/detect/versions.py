@@ -69,7 +69,6 @@ def version_skew(window: Window, limits: Limits) -> Iterator[Finding]:
         + (f", and {held} by {holders}" if held else f": {holders} is the oldest"),
         tuple(window.evidence(m, VERSION, _dotted(v)) for m, v in seen.items()),
         confidence=1.0,
-        next_test="" if stuck else "An upgrade that is under way looks like this.",
     )
 
 
