@@ -163,6 +163,17 @@ def test_frozen_member_delays_no_other() -> None:
     assert len(source.times(M1)) == 3
 
 
+def test_second_endpoint_of_a_member_is_left_after_each_source_has_answered_once() -> None:
+    both = {M1: "a1", M2: "a1"}
+    status, slow = Fake("status", members=both), Fake("metrics", takes=0.8, members=both)
+    patient = Fake("hashes", pace=Pace(0.0, 60.0), takes=30.0, members=both)
+    seen = watch(5.0, status, slow, patient, given=(M1, M2))
+
+    assert len(seen.readings("metrics", M2)) == 1
+    assert status.times(M2) == [0.0]
+    assert len(slow.times(M1)) > 3
+
+
 def test_look_that_outlasts_its_patience_is_a_timeout() -> None:
     seen = watch(2.0, Fake(takes=60.0, pace=Pace(cadence=0.5, patience=1.0)))
     (reading,) = seen.readings("status")

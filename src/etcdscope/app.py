@@ -19,9 +19,10 @@ from etcdscope.model.finding import BlindSpot, Limits, Severity
 from etcdscope.model.incident import Effect, Incident, Verdict
 from etcdscope.model.ports import Clock, Source, Sweep
 from etcdscope.model.reading import Observation
-from etcdscope.model.signal import SINK_DROPPED, SINK_FAILING, STORE_FAILING
+from etcdscope.model.signal import MEMORY, SINK_DROPPED, SINK_FAILING, STORE_FAILING
 from etcdscope.model.window import Window
 from etcdscope.sources.certificates import CertificatesSource
+from etcdscope.sources.hashes import HashesSource, held_by
 from etcdscope.sources.members import MembersSource
 from etcdscope.sources.metrics import MetricsSource
 from etcdscope.sources.ports import PortsSource
@@ -29,6 +30,7 @@ from etcdscope.sources.presence import PresenceSource
 from etcdscope.sources.probe import ProbeSource
 from etcdscope.sources.raftvars import RaftvarsSource
 from etcdscope.sources.status import StatusSource
+from etcdscope.store.memories import Memories
 
 if TYPE_CHECKING:
     from etcdscope.sinks.alertmanager import AlertmanagerSettings
@@ -93,7 +95,9 @@ async def check(
             watched(engine.state)
 
     logs = _logs(settings, lambda: engine.state.window) if settings.logs else None
-    async with _engine(settings, clock, tell, tick=CHECK_TICK, presence=False, logs=logs) as engine:
+    async with _engine(
+        settings, clock, tell, tick=CHECK_TICK, presence=False, hashes=observe > 0, logs=logs
+    ) as engine:
         running = asyncio.create_task(engine.run())
         try:
             while not running.done() and not _sure(engine, clock.now() - began, observe):
@@ -154,6 +158,7 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
         history = await stack.enter_async_context(_history(settings))
         outbox = _outbox(settings, clock)
         recorder = _recorder(settings, stack)
+        remembering = Memories(history)
         noticed: set[str] = set()
 
         def deliver(sweep: Sweep, effects: Sequence[Effect]) -> None:
@@ -162,6 +167,7 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
                 noticed.add(notice)
                 log.warning("%s", notice)
             if history:
+                remembering.keep(engine.state.window)
                 history.append(_cluster(engine.state), sweep, effects)
             if outbox:
                 outbox.put(effects)
@@ -174,6 +180,8 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
             _engine(settings, clock, deliver, own=own, logs=logs)
         )
         await _resume(engine, history, outbox, clock.now())
+        if memory := await remembering.recall(await _given(settings.access)):
+            engine.receive(Observation(MEMORY, memory))
         if serve_http:
             await stack.enter_async_context(_http(settings, lambda: engine.state, clock, logs))
         async with asyncio.TaskGroup() as group:
@@ -181,6 +189,7 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
             try:
                 await engine.run()
             finally:
+                remembering.keep(engine.state.window, last=True)
                 if outbox and sending:
                     await outbox.flush()
                     sending.cancel()
@@ -209,6 +218,7 @@ async def _engine(
     *,
     tick: float = 0.25,
     presence: bool = True,
+    hashes: bool = True,
     own: Callable[[], Iterable[Observation]] = tuple,
     logs: "Logs | None" = None,
 ) -> AsyncIterator[Engine]:
@@ -238,10 +248,20 @@ async def _engine(
             stack.push_async_callback(held.aclose)
         if logs:
             stack.push_async_callback(logs.aclose)
+        anonymous = not (access.security.user or access.security.cert)
+        compared = (
+            (
+                HashesSource(
+                    client, clock, lambda: held_by(engine.state.window), anonymous=anonymous
+                ),
+            )
+            if hashes
+            else ()
+        )
         engine = Engine(
             clock=clock,
             state=State(DETECTORS, settings.limits),
-            sources=_sources(access, client, http, peer, presence=held),
+            sources=(*_sources(access, client, http, peer, presence=held), *compared),
             given=await _given(access),
             deliver=deliver,
             tick=tick,

@@ -75,6 +75,8 @@ class Engine:
         self._looking: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._zoomed = asyncio.Event()
         self._noted, self._late = 0.0, 0.0
+        # These wait by themselves for something to happen.
+        self._patient = {s.name for s in sources if s.pace.cadence == 0}
 
     async def run(self) -> None:
         """Look and judge until cancelled."""
@@ -93,7 +95,7 @@ class Engine:
     def complete(self) -> bool:
         """Return whether every look that the present topology asks for was made once."""
         return bool(self._looking) and all(
-            at in self.state.window.looks for at in self._looking if at[0] != "presence"
+            at in self.state.window.looks for at in self._looking if at[0] not in self._patient
         )
 
     def judge(self, now: float) -> None:
@@ -107,6 +109,10 @@ class Engine:
         else:
             self._zoomed.clear()
         self._deliver(Sweep(now, readings), effects)
+
+    def receive(self, *observations: Observation) -> None:
+        """Take in what comes from no look, such as what an earlier life of ours remembered."""
+        self._inbox.append(Reading("self", "", self._clock.now(), observations=observations))
 
     def _observe_ourselves(self, now: float, late: float) -> None:
         """Note how late we run, once a second and whenever it is worse than before."""
@@ -123,7 +129,7 @@ class Engine:
         wanted = {(s.name, e): s for e in self._endpoints() for s in self._sources}
         wanted |= {(s.name, e): s for e, s in self._standing().items()}
         for at, task in list(self._looking.items()):
-            if at not in wanted:
+            if at not in wanted and not self._awaited(at):
                 task.cancel()
                 del self._looking[at]
                 self._forget(at)
@@ -131,10 +137,17 @@ class Engine:
             if at not in self._looking:
                 self._looking[at] = group.create_task(self._keep_looking(source, at[1]))
 
+    def _awaited(self, at: tuple[str, str]) -> bool:
+        """Return whether the first answer is still to come: it may tell two processes apart."""
+        return at not in self.state.window.looks and at[0] not in self._patient
+
     def _endpoints(self) -> Mapping[str, str]:
         window = self.state.window
         status = {e: look for (s, e), look in window.looks.items() if s == "status"}
         answered = {e: look.member for e, look in status.items() if look.last_ok and look.member}
+        # One that is not looked at any more, for it leads to the member of another, still does.
+        left = {e: m for e in self._given if e not in status and (m := window.endpoints.get(e))}
+        answered = left | answered
         failed = {e: look.failure for e, look in status.items() if look.failure is not None}
         choice = choose(self._given, window.members, answered, failed)
         astray = tuple(

@@ -1,12 +1,23 @@
 """Who was added and never came, who stays a learner, who belongs elsewhere."""
 
 import pytest
-from tests.detect.windows import Ago, Seen, Told, ago, found, window
+from tests.detect.windows import Ago, Seen, Told, ago, found, refused, window
 
-from etcdscope.detect.membership import cluster_id_mixed, learner_stuck, member_never_started
+from etcdscope.detect.membership import (
+    cluster_id_mixed,
+    learner_stuck,
+    learners_at_maximum,
+    member_list_stale,
+    member_never_started,
+    membership_diverged,
+    reconfiguration_refused,
+)
 from etcdscope.model.cluster import Member, MemberList
 from etcdscope.model.signal import (
+    ACTIVE_PEERS,
+    APPLIED_INDEX,
     CLUSTER_ID,
+    COMMITTED_INDEX,
     MEMBER_LIST,
     PROGRESS_MATCH,
     PROGRESS_STATE,
@@ -14,6 +25,7 @@ from etcdscope.model.signal import (
     RAFT_LEAD,
     RAFT_STATE,
 )
+from etcdscope.model.window import Window
 
 
 def listed_since(seconds: float, name: str = "m4") -> Ago:
@@ -122,3 +134,130 @@ def test_endpoint_of_another_cluster_is_named(
     seen = window({f"m{i}": {CLUSTER_ID: told} for i, told in enumerate(ids, start=1)})
 
     assert found(cluster_id_mixed, seen) == said
+
+
+# --- what the members say of each other --------------------------------------------------------
+
+
+def lists(*names: str, ages: tuple[float, ...] = (14, 9, 4), learners: str = "") -> Ago:
+    """Return the same list, seen so many seconds ago."""
+    held = MemberList(tuple(Member(n, n, is_learner=n in learners.split()) for n in names))
+    return ago(*((age, held) for age in ages))
+
+
+def teller(told: Ago, applied: float = 100.0, committed: float = 100.0) -> Told:
+    return {MEMBER_LIST: told, APPLIED_INDEX: applied, COMMITTED_INDEX: ago((20, committed))}
+
+
+THREE = teller(lists("m1", "m2", "m3"))
+
+
+@pytest.mark.parametrize(
+    ("m3", "diverged", "stale"),
+    [
+        pytest.param(THREE, [], [], id="all list the same"),
+        pytest.param(
+            teller(lists("m1", "m2", "m3", "m4")),
+            [("m3", "warning")],
+            [],
+            id="it has applied everything, and lists one more",
+        ),
+        pytest.param(
+            teller(lists("m1", "m2", "m3", "m4"), applied=90),
+            [],
+            [("m3", "warning")],
+            id="it has not applied the removal yet",
+        ),
+        pytest.param(
+            teller(lists("m1", "m2", "m3", learners="m2")),
+            [("m3", "warning")],
+            [],
+            id="it takes a voter for a learner",
+        ),
+        pytest.param(
+            teller(lists("m1", "m2", "m3", "m4", ages=(4,))), [], [], id="one look is too few"
+        ),
+        pytest.param(
+            teller(lists("m1", "m2", "m3", "m4", ages=(60, 50, 40))), [], [], id="it is silent"
+        ),
+    ],
+)
+def test_member_with_another_list_is_told_by_what_it_has_applied(
+    m3: Told, diverged: list[tuple[str, str]], stale: list[tuple[str, str]]
+) -> None:
+    seen = window({"m1": THREE, "m2": THREE, "m3": m3})
+
+    assert found(membership_diverged, seen) == diverged
+    assert found(member_list_stale, seen) == stale
+
+
+def test_lists_that_changed_lately_are_not_compared() -> None:
+    before, after = (MemberList(tuple(Member(n, n) for n in ns)) for ns in ("abc", ("a", "b")))
+    moving = ago((14, before), (9, before), (4, after))
+    seen = window(
+        {
+            "m1": teller(moving),
+            "m2": teller(moving),
+            "m3": teller(ago((14, before), (9, before), (4.5, before))),
+        }
+    )
+
+    assert found(membership_diverged, seen) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        pytest.param(299, [], id="it is joining"),
+        pytest.param(301, [("m4", "info")], id="it takes the only place"),
+    ],
+)
+def test_learner_that_stays_takes_the_only_place(
+    seconds: float, said: list[tuple[str, str]]
+) -> None:
+    seen = window(
+        {"m1": {MEMBER_LIST: listed_since(seconds)}}, members="m1 m2 m3 m4", learners="m4"
+    )
+
+    assert found(learners_at_maximum, seen) == said
+
+
+LEADS = {RAFT_LEAD: "m1", RAFT_STATE: "leader"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        pytest.param(window({"m1": LEADS}), [], id="all is well"),
+        pytest.param(
+            window({"m1": LEADS | {ACTIVE_PEERS: {"m3": ago((31, 0.0), (1, 0.0))}}}),
+            [("cluster", "info")],
+            id="a voter that answers us is cut off from the leader",
+        ),
+        pytest.param(
+            window({"m1": LEADS | {ACTIVE_PEERS: {"m3": ago((11, 0.0), (1, 0.0))}}}),
+            [],
+            id="not for long yet",
+        ),
+        pytest.param(
+            window(
+                {"m1": LEADS | {ACTIVE_PEERS: {"m3": ago((31, 0.0), (1, 0.0))}}},
+                away={"m3": refused(30)},
+            ),
+            [],
+            id="a voter that is down is told as such",
+        ),
+        pytest.param(
+            window({"m1": LEADS}, members="m1 m2 m3 m4 m5", unstarted="m4 m5"),
+            [("cluster", "info")],
+            id="with one more, three of six would be started",
+        ),
+        pytest.param(
+            window({"m1": LEADS}, members="m1 m2 m3 m4", unstarted="m4"),
+            [],
+            id="with one more, three of five are a quorum",
+        ),
+    ],
+)
+def test_refusal_of_changes_is_told_beforehand(seen: Window, said: list[tuple[str, str]]) -> None:
+    assert found(reconfiguration_refused, seen) == said

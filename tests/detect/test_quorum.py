@@ -3,7 +3,13 @@
 import pytest
 from tests.detect.windows import Told, ago, found, refused, timing_out, window
 
-from etcdscope.detect.quorum import quorum_lost, quorum_margin_zero, voters, voters_even
+from etcdscope.detect.quorum import (
+    quorum_lost,
+    quorum_margin_zero,
+    voters,
+    voters_even,
+    voters_too_many,
+)
 from etcdscope.model.finding import Severity
 from etcdscope.model.signal import (
     ACTIVE_PEERS,
@@ -201,3 +207,16 @@ def test_even_number_of_voters_is_noted(
     findings = voters_even(window(members=members, learners=learners))
 
     assert [f.severity for f in findings] == ([severity] if severity else [])
+
+
+@pytest.mark.parametrize(("voters", "told"), [(5, []), (7, []), (9, [("cluster", "info")])])
+def test_more_than_seven_voters_are_of_no_use(voters: int, told: list[tuple[str, str]]) -> None:
+    seen = window(members=" ".join(f"m{i}" for i in range(voters)))
+
+    assert found(voters_too_many, seen) == told
+
+
+def test_learners_are_no_voters_too_many() -> None:
+    seen = window(members="m1 m2 m3 m4 m5 m6 m7 m8", learners="m8")
+
+    assert found(voters_too_many, seen) == []

@@ -21,7 +21,7 @@ from tests.lab.looks import (
 )
 
 from etcdscope.lab.children import run
-from etcdscope.lab.cluster import Lab, LabSpec, LoadSpec, Member
+from etcdscope.lab.cluster import Lab, LabError, LabSpec, LoadSpec, Member
 from etcdscope.lab.faults import FAULTS
 from etcdscope.lab.questions import status
 from etcdscope.lab.spec import MIB
@@ -388,6 +388,68 @@ async def test_announced_member_never_comes(lab: Lab, name: str, options: dict[s
     assert f"{int(row['ID']):x}" == lab.member(added).member_id
     await lab.heal()
     assert len(lab.members) == 3
+
+
+# ---- the data
+
+
+async def hashes(lab: Lab) -> dict[str, str]:
+    """HashKV of every member at one revision."""
+    revision = (await lab.call("maintenance/status"))["header"]["revision"]
+    asked = {
+        m.name: await lab.call("maintenance/hashkv", member=m.name, revision=revision)
+        for m in lab.members
+    }
+    return {name: said["hash"] for name, said in asked.items()}
+
+
+@on_the_shared_loop
+async def test_diverged_member_has_another_hash_until_it_is_healed(lab: Lab) -> None:
+    (name,) = (await lab.fault("diverge")).members
+
+    said = await hashes(lab)
+    mine = said.pop(name)
+    assert len(set(said.values())) == 1
+    assert mine not in said.values()
+    await lab.heal()
+    assert len(set((await hashes(lab)).values())) == 1
+
+
+@on_the_shared_loop
+async def test_corrupt_alarm_refuses_writes_until_it_is_disarmed(lab: Lab) -> None:
+    await lab.fault("corrupt")
+
+    with pytest.raises(LabError, match="corrupt cluster"):
+        await put_seconds(lab)
+    await lab.heal()
+    assert await put_seconds(lab) < 5
+
+
+@on_the_shared_loop
+async def test_wiped_member_is_a_cluster_of_its_own_until_its_data_is_back(lab: Lab) -> None:
+    (name,) = (await lab.fault("wipe")).members
+
+    async def alone() -> bool:
+        said = await status(lab.gateway, lab.member(name))
+        return said is not None and int(said["header"]["revision"]) < 10
+
+    await eventually(alone)
+    await lab.heal()
+    await lab.ready()
+    said = await lab.call("maintenance/status", member=name)
+    assert f"{int(said['header']['member_id']):x}" == lab.member(name).member_id
+
+
+async def test_restored_cluster_has_an_older_revision() -> None:
+    async with Lab.start(LabSpec(members=2)) as lab:
+        before = int((await lab.call("maintenance/status"))["header"]["revision"])
+        ids = [member.member_id for member in lab.members]
+
+        await lab.fault("restore", writes=20)
+
+        after = int((await lab.call("maintenance/status"))["header"]["revision"])
+        assert after < before + 20
+        assert [member.member_id for member in lab.members] != ids
 
 
 def test_no_fault_was_forgotten() -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from etcdscope import app
 from etcdscope.diagnose.step import State
@@ -66,13 +67,13 @@ class Watched:
 
 
 @asynccontextmanager
-async def watching(spec: LabSpec) -> AsyncIterator[Watched]:
+async def watching(spec: LabSpec, data_dir: Path | None = None) -> AsyncIterator[Watched]:
     """Bring a lab up, and watch it from one of its endpoints."""
     async with Lab.start(spec) as lab:
         watched = Watched(lab)
         given = lab.certificates
         security = Security(given.ca, given.cert, given.key) if given else Security()
-        settings = app.Settings(access=Access((lab.endpoints[0],), security))
+        settings = app.Settings(access=Access((lab.endpoints[0],), security), data_dir=data_dir)
         task = asyncio.create_task(app.watch(settings, watched.tell))
         try:
             await asyncio.sleep(WARM_SECONDS)

@@ -75,6 +75,7 @@ class Knobs:
     certificate: float = 0.0
     clock: float = 0.0
     bursts: float = 0.0
+    data: float = 0.0
 
 
 @dataclass

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from tests.scenarios.cluster import SimCluster, SimMember
 
 from etcdscope.detect.runner import source_of
-from etcdscope.model.cluster import Alarm, Role
+from etcdscope.model.cluster import Alarm, Hashed, Role
+from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Failure, Observation, Reading
 from etcdscope.model.signal import (
     ACTIVE_PEERS,
@@ -24,6 +25,7 @@ from etcdscope.model.signal import (
     DISCONNECTED_PEERS,
     FAREWELL,
     HAS_LEADER,
+    HASHED,
     HEARTBEAT_SEND_FAILURES,
     IS_LEARNER,
     LEAD_TRANSFEREE,
@@ -33,6 +35,7 @@ from etcdscope.model.signal import (
     LINEARIZABLE_SECONDS,
     LOG_EVENT,
     MEMBER_LIST,
+    MEMORY,
     METRICS_SECONDS,
     PEER_RECEIVED_BYTES,
     PEER_SENT_FAILURES,
@@ -73,6 +76,7 @@ PACES = {
     "probe": (1.0, 2.0, 1.0),
     "metrics": (5.0, 4.0, 1.0),
     "members": (5.0, 2.5, 5.0),
+    "hashes": (5.0, 1.0, 5.0),  # really once a minute, but soon again where something differs
 }
 
 
@@ -134,6 +138,11 @@ class Looking:
             late = (_observed("loop_lag", self._cluster.lag),)
             self._on_the_way.append(Reading("self", "", T0 + now, observations=late))
 
+    def remember(self, memory: Memory, now: float) -> None:
+        """Bring what an earlier life of the monitor knew."""
+        known = (Observation(MEMORY, memory),)
+        self._on_the_way.append(Reading("self", "", T0 + now, observations=known))
+
     def arrived(self, now: float) -> list[Reading]:
         """Return, and forget, what has come in by now; in order of arrival."""
         here = [r for r in self._on_the_way if r.ended <= T0 + now + 1e-6]
@@ -160,7 +169,13 @@ class Looking:
         if failure is not None:
             detail = f"{m.url} {_WHY.get(failure, failure.value)}"
             return Reading.failed(source, m.url, at, failure, detail, waited + 0.001)
-        give = {"status": _status, "raftvars": _raftvars, "metrics": _metrics, "members": _members}
+        give = {
+            "status": _status,
+            "raftvars": _raftvars,
+            "metrics": _metrics,
+            "members": _members,
+            "hashes": _hashes,
+        }
         seen = _overridden(m, source, tuple(give[source](self._cluster, m)))
         return Reading(source, m.url, at, max(waited, m.knobs.answers), m.id, seen)
 
@@ -286,6 +301,11 @@ def _metrics(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:
 
 def _members(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:
     yield Observation(MEMBER_LIST, cluster.member_list())
+
+
+def _hashes(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:
+    held = min(int(x.index_committed) for x in cluster.listed if x.alive) - 10
+    yield Observation(HASHED, Hashed(int(m.knobs.data) + 7, held, 1))
 
 
 def _knocked(m: SimMember, began: float, now: float) -> Reading | None:

@@ -37,6 +37,7 @@ def effects(story: Story) -> Iterator[Effect]:
             event = waiting.pop(0)
             if event.verb == "monitor-restarts":
                 looking = Looking(cluster)
+                looking.remember(state.window.memory, now)
                 state = State(DETECTORS).resumed(state.incidents, T0 + now)
             else:
                 happen(cluster, event)

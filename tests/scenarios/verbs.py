@@ -177,6 +177,12 @@ def _promoted(cluster: SimCluster, m: SimMember, event: Event) -> None:
     m.learner = False
 
 
+def _restored(cluster: SimCluster, m: SimMember, event: Event) -> None:
+    """Take the data of an older day, while it is down."""
+    m.index_committed = m.last_index = amount(event.settings["to"])
+    m.match, m.term = {}, 1
+
+
 _NUMBERS = frozenset({"seconds", "bytes", "entries", "count", "term", "index"})
 _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "killed": _killed,
@@ -200,6 +206,7 @@ _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "removed": _removed,
     "says": _says,
     "promoted": _promoted,
+    "restored": _restored,
 }
 
 

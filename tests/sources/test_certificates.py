@@ -2,17 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from tests.sources.fakes import values
 
+from etcdscope.etcd.certificates import PeerCertificate
 from etcdscope.etcd.errors import EtcdError
 from etcdscope.etcd.settings import Security
 from etcdscope.lab.certificates import Authority
+from etcdscope.model.cluster import Certificate
 from etcdscope.model.reading import Failure
-from etcdscope.model.signal import CERTIFICATE_END
-from etcdscope.sources.certificates import Certificate, CertificatesSource
+from etcdscope.model.signal import CERTIFICATE, CERTIFICATE_END
+from etcdscope.sources.certificates import CertificatesSource
 
 END = datetime(2027, 1, 1, tzinfo=UTC)
 CLIENT, PEER = "https://10.0.0.1:2379", "https://10.0.0.1:2380"
@@ -21,10 +22,12 @@ CLIENT, PEER = "https://10.0.0.1:2379", "https://10.0.0.1:2380"
 def source(
     security: Security | None = None, peer: str = PEER, refused: tuple[int, ...] = ()
 ) -> CertificatesSource:
-    async def shown(host: str, port: int, _: Security) -> Certificate:
+    async def shown(host: str, port: int, _: Security) -> PeerCertificate:
         if port in refused:
             raise EtcdError(Failure.REFUSED, f"nobody listens at {port}")
-        return SimpleNamespace(not_after=END + timedelta(seconds=port))
+        ends = END + timedelta(seconds=port)
+        names = (host, "m1")
+        return PeerCertificate(END, ends, "m1", "ca", names, f"f{port}", b"", "7", "a1", False)
 
     return CertificatesSource(security or Security(), lambda _: peer, shown)
 
@@ -40,6 +43,15 @@ async def test_both_ports_and_ours_are_looked_at(tmp_path: Path) -> None:
     assert ends["ours"] == pytest.approx(
         (datetime.now(UTC) + timedelta(days=3)).timestamp(), abs=7200
     )
+
+
+async def test_what_tells_certificates_apart_is_kept() -> None:
+    reading = await source().read(CLIENT, 100.0)
+
+    end = END.timestamp() + 2379
+    names = ("10.0.0.1", "m1")
+    kept = Certificate("f2379", "7", "m1", "ca", "a1", names, end)
+    assert values(reading, CERTIFICATE)["client"] == kept
 
 
 async def test_a_peer_port_that_shows_nothing_leaves_the_client_port() -> None:

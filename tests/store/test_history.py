@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.store.sweeps import START, Cluster
 
-from etcdscope.model.cluster import Role
+from etcdscope.model.cluster import Certificate, Role
 from etcdscope.model.finding import CLUSTER, BlindSpot, Evidence, RuledOut, Severity, Subject
 from etcdscope.model.incident import (
     Effect,
@@ -20,6 +20,7 @@ from etcdscope.model.incident import (
     Step,
     Verdict,
 )
+from etcdscope.model.memory import Change, Mark, Memory, Remembered
 from etcdscope.model.ports import Store, StoreError, Sweep
 from etcdscope.model.signal import TABLE
 from etcdscope.store.archive import Archive
@@ -483,3 +484,23 @@ async def test_what_a_full_disk_cost_is_counted_and_leaves_a_gap_that_can_be_see
         assert (gap.sweeps, gap.why) == (lost, history.health().last_error)
         assert await history.archive.effects(C, *EVER) == [told]
         assert isinstance(gap, Gap)
+
+
+async def test_memory_of_a_cluster_comes_back_as_it_was(tmp_path: Path) -> None:
+    certificate = Certificate("f1", "7", "m1", "ca", "a1", ("m1", "10.0.0.1"), 1.9e9)
+    memory = Memory(
+        home="c1",
+        cluster="c2",
+        endpoints=("http://10.0.0.1:2379",),
+        members=(
+            Remembered("a1", "m1", ("http://m1:2380",), certificates=(("peer", certificate),)),
+        ),
+        revision=Mark(500.0, 1.8e9),
+        changes=(Change("revision", 1.8e9, "", 500.0, 100.0),),
+    )
+    async with History.open(tmp_path) as history:
+        history.remember("c1", "memory", memory)
+
+    async with History.open(tmp_path) as history:
+        assert await history.recall("c1", "memory") == memory
+        assert await history.recall("c2", "memory") is None

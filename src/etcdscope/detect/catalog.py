@@ -2,6 +2,7 @@
 
 from etcdscope.detect import (
     clients,
+    data,
     disk,
     files,
     identity,
@@ -9,6 +10,7 @@ from etcdscope.detect import (
     member,
     membership,
     monitor,
+    names,
     network,
     planned,
     process,
@@ -17,6 +19,7 @@ from etcdscope.detect import (
     requests,
     security,
     space,
+    versions,
 )
 from etcdscope.detect.detector import Detector
 
@@ -29,14 +32,17 @@ FAMILIES = (
     disk,
     space,
     process,
+    data,
+    files,
+    identity,
     membership,
+    names,
+    versions,
     clients,
+    requests,
     security,
     planned,
     monitor,
-    files,
-    identity,
-    requests,
 )
 
 DETECTORS: tuple[Detector, ...] = tuple(

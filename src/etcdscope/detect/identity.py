@@ -1,128 +1,266 @@
-"""Who a member is, for others: a name that must resolve, and a place in the member list."""
+"""What was before: whether the cluster, its members and its data are still those that they were."""
 
 from collections.abc import Iterator
 
-from etcdscope.detect import journal
 from etcdscope.detect.detector import detector
-from etcdscope.model.finding import Finding, Limits, Severity, Subject
+from etcdscope.model.cluster import MemberList
+from etcdscope.model.finding import CLUSTER, Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
-from etcdscope.model.logs import PEER_NAME_UNRESOLVED, PEER_WAS_REMOVED, SELF_REMOVED, LogEvent
-from etcdscope.model.signal import LOG_EVENT
+from etcdscope.model.memory import Change
+from etcdscope.model.signal import CLUSTER_ID, COMMITTED_INDEX, MEMBER_LIST, PROCESS_AT, REVISION
 from etcdscope.model.window import Window
 
-# rafthttp's prober says what it cannot reach every 30 s (rafthttp/probing_status.go).
-PROBER = 30.0
-# A single failed look-up is a hiccup of a resolver; two, so far apart, are not.
-APART = 4.0
+# Whether clients were restarted after a restore cannot be seen from here; after this it is known.
+TOLD_SECONDS = 3600.0
+# A change of identity is news for so long.
+NEWS_SECONDS = 60.0
+# A member that comes back with an empty database shows less than this share of what it had.
+EMPTY = 0.5
+
+# Clocks of two hosts may differ by so much and more is told (clock-skewed).
+CLOCKS = 2.0
+# The second of two endpoints of one member is asked only at our start.
+DUPLICATE_SEEN = 900.0
 
 
 @detector(
-    "peer-name-unresolvable",
-    needs=(LOG_EVENT,),
-    limits={"times": 2.0},
-    closes_after=5.0,
-    impact="Streams that stand live on, and hide it. After the next restart or break the members do"
-    " not find each other any more.",
+    "revision-rewound",
+    closes_after=1.0,
+    impact="Clients that remember a revision are ahead of the cluster: watches miss events or wait"
+    " for ever, caches stay stale. In Kubernetes: informers of API servers, controllers and"
+    " kubelets act on objects that are no more.",
     runbook=(
-        Step("See what that host's resolver says.", "getent hosts {peer_host}"),
-        Step("Correct the record, or the resolver; or name peers by address.",
-             "etcdctl member update {member_id} --peer-urls https://ADDRESS:{peer_port}"),
+        Step("Restart every client that caches: API servers, controllers, schedulers, kubelets."),
+        Step(
+            "Better: restore once more, so that no revision comes twice (etcd 3.5.10 and later).",
+            "etcdutl snapshot restore SNAPSHOT --bump-revision 1000000000 --mark-compacted …",
+        ),
     ),
-)  # fmt: skip
-def peer_name_unresolvable(window: Window, limits: Limits) -> Iterator[Finding]:
-    """The name in a member's peer URL does not resolve.
+)
+def revision_rewound(window: Window, limits: Limits) -> Iterator[Finding]:
+    """The revision of the cluster, or its raft index, is lower than it was.
 
-    Signal:  failed look-ups of a peer's name, at least twice, and still.
-    Source:  the members' logs: etcd tries every few seconds to half a minute.
-    Means:   a missing or renamed record, or a resolver that is down. If one member alone fails, it
-             is that host's resolver; if several do, it is the name.
-    Alike:   member-down (the name resolves, and nobody answers there).
-    Next:    getent hosts on the host that fails.
+    Signal:  the highest revision that a quorum of the members ever showed, against what is shown
+             after a linearizable read; remembered over restarts, etcd's and our own.
+    Source:  Maintenance.Status; etcdscope's memory in its data directory.
+    Means:   the cluster was restored from a backup: what was written since is lost, and clients
+             hold revisions of a future that is no more. Told for an hour.
+    Alike:   a member that lags (a read through the quorum tells it apart); a restore with
+             --bump-revision (only the raft index is lower: a note).
     """
-    failing: dict[tuple[str, str], dict[str, LogEvent]] = {}
-    for writer in journal.writers(window):
-        seen = journal.events(window, writer, PEER_NAME_UNRESOLVED, within=2.5 * PROBER)
-        for host in {event.host for event in seen}:
-            of_host = [event for event in seen if event.host == host]
-            often = sum(event.count for event in of_host)
-            if often >= limits["times"] and of_host[-1].at - of_host[0].began >= APART:
-                peer = next((event.peer for event in of_host if event.peer), "")
-                failing.setdefault((host, peer or _owner(window, host)), {})[writer] = of_host[-1]
-    for (host, peer), by_writer in failing.items():
-        writers = sorted(by_writer)
-        who = ", ".join(journal.called(window, writer) for writer in writers)
-        of = f"of {window.label(peer)}'s peer URL, {host}" if peer else f"of a peer URL, {host}"
-        yield Finding(
-            Subject.member(peer) if peer else journal.about(window, writers[0]),
-            Severity.WARNING,
-            f"{who} cannot resolve the name {of}: no new stream can be made to it",
-            tuple(journal.witness(window, w, event, host) for w, event in by_writer.items()),
-            confidence=0.95,
-            next_test="getent hosts on each member's host: if one alone fails, it is its resolver",
-        )
-
-
-@detector(
-    "member-removed-running",
-    needs=(LOG_EVENT,),
-    # Seconds for which it has gone on. Who removes a member on purpose stops it then as well.
-    limits={"info": 10.0, "warning": 60.0},
-    closes_after=10.0,
-    impact="Clients that have it among their endpoints get errors from it; it takes no part in the"
-    " cluster, and its data grows stale.",
-    runbook=(
-        Step("Stop it and what starts it: the unit, or the static pod's manifest."),
-        Step("Take it out of all clients' endpoints."),
-        Step("Set its data aside; it can only come back as a new member.",
-             "etcdctl --endpoints {endpoints} member list -w table"),
-    ),
-)  # fmt: skip
-def member_removed_running(window: Window, limits: Limits) -> Iterator[Finding]:
-    """A member that was removed from the cluster is still started.
-
-    Signal:  it, or those it knocks at, say again and again that it was removed.
-    Source:  its own log, or the other members' logs.
-    Means:   a supervisor knows nothing of the member list. etcd ends by itself, each time.
-    Alike:   member-never-started (it is in the list, and never came).
-    Next:    the unit or the manifest on that host.
-    """
-    told: dict[str, list[tuple[str, LogEvent]]] = {}
-    listed = {m.id for m in window.members}
-    for writer in journal.writers(window):
-        for event in journal.events(window, writer, SELF_REMOVED, PEER_WAS_REMOVED, within=600.0):
-            removed = event.peer if event.kind == PEER_WAS_REMOVED else writer
-            if removed and removed not in listed:
-                told.setdefault(removed, []).append((writer, event))
-    for removed, said in told.items():
-        first = min(event.began for _, event in said)
-        writer, newest = max(said, key=lambda pair: pair[1].at)
-        # A supervisor that backs off starts it every few minutes at worst (CrashLoopBackOff: 5).
-        if window.now - newest.at > max(30.0, min(newest.at - first, 300.0)):
-            continue
-        lasted = newest.at - first
-        severity = _by_seconds(limits, lasted)
-        if severity is None:
-            continue
-        name = journal.called(window, removed)
-        yield Finding(
-            Subject.member(removed)
-            if not removed.startswith("log:")
-            else Subject.endpoint(removed),
-            severity,
-            f"{name} was removed from the cluster and is still started, for {lasted:.0f} s by now",
-            (journal.witness(window, writer, newest),),
-            confidence=0.95,
-        )
-
-
-def _by_seconds(limits: Limits, lasted: float) -> Severity | None:
-    if lasted > limits["warning"]:
-        return Severity.WARNING
-    return Severity.INFO if lasted > limits["info"] else None
-
-
-def _owner(window: Window, host: str) -> str:
-    """Return the member in whose peer URL the name stands."""
-    return next(
-        (m.id for m in window.members if any(f"//{host}:" in url for url in m.peer_urls)), ""
+    change = _last(window, "revision") or _last(window, "index")
+    if change is None:
+        return
+    ago = _ago(window.now - change.at)
+    moved = _last(window, "cluster")
+    note = f", and the cluster id is another one ({moved.after})" if moved else ""
+    lost = change.what == "revision"
+    signal = REVISION if lost else COMMITTED_INDEX
+    yield Finding(
+        CLUSTER,
+        Severity.CRITICAL if lost else Severity.INFO,
+        f"The revision of the cluster went back from {change.before:.0f} to {change.after:.0f}"
+        f" {ago}{note}: it was restored from a backup, and clients that cache must be restarted"
+        if lost
+        else f"The raft index of the cluster began anew {ago}{note}, its revision did not: it was"
+        " restored from a backup, as it should be",
+        (
+            window.evidence("", signal, change.before, says="was reached before"),
+            window.evidence("", signal, change.after, says="after a read through a quorum"),
+        ),
+        (RuledOut("apply-lag", "a linearizable read has been answered since"),),
+        confidence=0.95,
     )
+
+
+def _last(window: Window, what: str) -> Change | None:
+    told = [
+        c for c in window.memory.changes if c.what == what and 0 <= window.now - c.at < TOLD_SECONDS
+    ]
+    return told[-1] if told else None
+
+
+def _ago(seconds: float) -> str:
+    return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"
+
+
+@detector(
+    "data-dir-empty",
+    opens_after=1.0,
+    closes_after=1.0,
+    impact="Who uses this endpoint reads an empty database and writes into one that nobody else"
+    " has; the cluster goes on with one voter less.",
+    runbook=(
+        Step("Stop it. See whether its volume is mounted, and whether --data-dir names it."),
+        Step(
+            "If its data is lost: take the old member out and add it anew.",
+            "etcdctl --endpoints {endpoints} member remove {member_id}",
+        ),
+        Step("Start it with an empty data directory and --initial-cluster-state=existing."),
+    ),
+)
+def data_dir_empty(window: Window, limits: Limits) -> Iterator[Finding]:
+    """A member came back without its data, as a cluster of its own.
+
+    Signal:  at the URL of a listed member somebody else answers: another member id and cluster id,
+             with a fraction of the raft index that was there before.
+    Source:  Maintenance.Status; etcdscope's memory.
+    Means:   a volume that was not mounted, a wrong --data-dir, a wiped disk, and
+             --initial-cluster-state=new.
+    Alike:   cluster-id-mixed (that endpoint always belonged to another cluster).
+    """
+    listed = {m.id for m in window.members}
+    for url, answering in window.endpoints.items():
+        before = window.memory.at(url)
+        if before is None or before.id == answering or before.id not in listed:
+            continue
+        cluster = window.word(answering, CLUSTER_ID)
+        index = window.number(answering, COMMITTED_INDEX)
+        if answering in listed or not cluster or cluster == window.memory.cluster or index is None:
+            continue
+        if index >= before.index * EMPTY:
+            continue
+        yield Finding(
+            Subject.member(before.id),
+            Severity.CRITICAL,
+            f"{window.label(before.id)} came back without its data: at {url} member {answering} of"
+            f" a new cluster ({cluster}) answers, at raft index {index:.0f} instead of"
+            f" {before.index:.0f}",
+            (
+                window.evidence(answering, CLUSTER_ID, cluster),
+                Evidence(
+                    "committed_index",
+                    index,
+                    "entries",
+                    before.index,
+                    COMMITTED_INDEX.source,
+                    answering,
+                    says="it had more",
+                ),
+            ),
+            (RuledOut("cluster-id-mixed", f"{url} was {window.label(before.id)}'s before"),),
+            confidence=0.97,
+        )
+
+
+_NEWS = {
+    "cluster": "The id of the cluster changed from {before} to {after}",
+    "member": "{member} is another member than before: its id changed from {before} to {after}",
+    "certificate": "{member} presents another certificate {port} ({before} before, {after} now)",
+}
+_PORTS = {"client": "on its client port", "peer": "on its peer port"}
+
+
+@detector(
+    "identity-changed",
+    closes_after=1.0,
+    impact="None by itself: a restore, a replacement or a renewal looks like this.",
+    runbook=(Step("If nobody did this on purpose, find out who did."),),
+)
+def identity_changed(window: Window, limits: Limits) -> Iterator[Finding]:
+    """The cluster, a member or its certificate is another one than before.
+
+    Signal:  cluster id, member ids by name and peer URL, fingerprints against those remembered,
+             also over restarts.
+    Source:  Maintenance.Status, Cluster.MemberList, TLS handshakes; etcdscope's memory.
+    Means:   a note for whoever looks later; told for a minute.
+    Alike:   revision-rewound (a restore), data-dir-empty (a member that lost its data).
+    """
+    latest: dict[Subject, Change] = {}
+    for change in window.memory.changes:
+        if change.what in _NEWS and 0 <= window.now - change.at < NEWS_SECONDS:
+            latest[Subject.member(change.member) if change.member else CLUSTER] = change
+    for subject, change in latest.items():
+        before, after = str(change.before), str(change.after)
+        if change.what == "certificate":
+            before, after = before[:12], after[:12]
+        yield Finding(
+            subject,
+            Severity.INFO,
+            _NEWS[change.what].format(
+                member=window.label(change.member),
+                before=before,
+                after=after,
+                port=_PORTS.get(change.key, change.key),
+            ),
+            (
+                Evidence(
+                    change.what,
+                    after,
+                    source="etcdscope's memory",
+                    member=change.member,
+                    says=f"before: {before}",
+                ),
+            ),
+            confidence=1.0,
+        )
+
+
+# --- who is who -----------------------------------------------------------------------------------
+
+
+@detector(
+    "member-id-duplicate",
+    closes_after=1.0,
+    impact="Two processes vote with one voice: entries that were acknowledged may be lost.",
+    runbook=(
+        Step("Stop the one that is the copy, at once, and wipe its data directory."),
+        Step(
+            "See which address the cluster knows.",
+            "etcdctl --endpoints {endpoints} member list -w table",
+        ),
+    ),
+)
+def member_id_duplicate(window: Window, limits: Limits) -> Iterator[Finding]:
+    """Two processes run with the same member id, from copies of one data directory.
+
+    Signal:  two endpoints answer with one member id, and the process of each had been running
+             already when the other one answered.
+    Source:  Maintenance.Status, /metrics (process start) of both endpoints.
+    Means:   a virtual machine or a volume was cloned, or a backup was started beside the original.
+    Alike:   one member with two addresses (one process), a member that moved (one after the other).
+    """
+    for member in window.members:
+        seen = {
+            url: point
+            for url in window.keys(member.id, PROCESS_AT)
+            if (point := window.last(member.id, PROCESS_AT, url, within=DUPLICATE_SEEN))
+        }
+        for one, p in seen.items():
+            for other, q in seen.items():
+                if not isinstance(p.value, float) or not isinstance(q.value, float):
+                    continue
+                # The one that started later ran before the earlier one was last heard.
+                if p.value < q.value < p.at - CLOCKS and p.value + CLOCKS < q.value:
+                    yield Finding(
+                        Subject.member(member.id),
+                        Severity.CRITICAL,
+                        f"Two processes run as {member.label} ({member.id}): one at {one}, one at"
+                        f" {other}",
+                        (
+                            window.evidence(member.id, PROCESS_AT, p.value, says=f"at {one}"),
+                            window.evidence(member.id, PROCESS_AT, q.value, says=f"at {other}"),
+                        ),
+                        confidence=0.93,
+                    )
+                    return
+
+
+def astray(window: Window) -> dict[str, str]:
+    """Return who answers, with which member id, that is in nobody's list: id by URL.
+
+    Of the same cluster: a member that was removed and still runs. (Status and lists tell no more;
+    the logs of both sides say when it was removed.)
+    """
+    listed = {m.id for m in window.members} | {
+        m.id
+        for teller in window.members
+        if (point := window.last(teller.id, MEMBER_LIST)) and isinstance(point.value, MemberList)
+        for m in point.value.members
+    }
+    known = {c for m in window.members if (c := window.word(m.id, CLUSTER_ID))}
+    return {
+        url: member
+        for url, member in window.endpoints.items()
+        if member not in listed and window.word(member, CLUSTER_ID) in known
+    }

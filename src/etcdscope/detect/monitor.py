@@ -114,11 +114,11 @@ def _failing(window: Window) -> Iterator[tuple[Subject, Look]]:
             continue
         if not look.member or not window.reachable(look.member) or look.at < window.now - 30.0:
             continue
-        if look.at > _back_since(window, look.member):
+        if look.at > back_since(window, look.member):
             yield Subject.member(look.member), look
 
 
-def _back_since(window: Window, member: str) -> float:
+def back_since(window: Window, member: str) -> float:
     """Return since when the member has been answering; what failed before tells of its absence."""
     answers = (look for look in window.looks_at(member).values() if look.source in ANSWERS)
     return min((look.since for look in answers if look.failure is None), default=window.now)
@@ -158,7 +158,9 @@ def monitor_permission_denied(window: Window, limits: Limits) -> Iterator[BlindS
                 look.source,
                 Subject.member(look.member) if look.member else Subject.endpoint(look.endpoint),
                 look.detail or str(look.failure),
-                "give --user NAME:PASSWORD of a user that may read the status",
+                "give --user NAME:PASSWORD of a user with the role root: hashes need it"
+                if look.source == "hashes"
+                else "give --user NAME:PASSWORD of a user that may read the status",
             )
 
 
@@ -172,7 +174,7 @@ def source_blind(window: Window, limits: Limits) -> Iterator[BlindSpot]:
     Next:    the reason is told with it.
     """
     for subject, look in _failing(window):
-        told_elsewhere = ("metrics", "presence", "certificate", "logs")
+        told_elsewhere = ("metrics", "presence", "certificate", "hashes", "logs")
         if look.source not in told_elsewhere and look.failure not in DENIED:
             remedy = (
                 "let etcdscope reach the client URL, or give etcd --listen-client-http-urls"

@@ -279,3 +279,34 @@ def voters_even(window: Window, limits: Limits) -> Iterator[Finding]:
         ),
         confidence=1.0,
     )
+
+
+@detector(
+    "voters-too-many",
+    # etcd's FAQ: seven at most; each voter more makes every write slower.
+    limits={"info": 7.0},
+    opens_after=2.0,
+    closes_after=1.0,
+    impact="Slower writes: the leader sends every entry to all, and waits for more of them.",
+    runbook=(
+        Step("Shrink to five, one at a time.", "etcdctl --endpoints {endpoints} member list"),
+    ),
+)
+def voters_too_many(window: Window, limits: Limits) -> Iterator[Finding]:
+    """There are more voters than are of use.
+
+    Signal:  voters in the member list; learners do not count.
+    Source:  Cluster.MemberList.
+    Means:   more than seven voters cost every write time and protect from nothing that happens.
+    Next:    five voters in three zones survive two losses.
+    """
+    total = len(window.voters)
+    if total > limits["info"]:
+        yield Finding(
+            CLUSTER,
+            Severity.INFO,
+            f"{total} voters: every write waits for {window.quorum} of them; five are enough to"
+            " lose two",
+            (Evidence("voters", float(total), "count", limits["info"], MEMBER_LIST.source),),
+            confidence=1.0,
+        )

@@ -46,6 +46,7 @@ def source_of(signal: Signal) -> str:
         "TCP probe": "ports",
         "certificate": "certificate",
         "etcd's log": "logs",
+        "Maintenance.HashKV": "hashes",
     }.get(signal.source, "probe")
 
 

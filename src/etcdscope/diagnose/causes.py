@@ -53,6 +53,12 @@ _BEFORE = {
         for cause in ("wal-corrupt", "backend-corrupt", "raft-state-rolled-back", "disk-full")
         for effect in ("member-down", "quorum-margin-zero", "quorum-lost", "member-restarting")
     },
+    ("data-diverged", "alarm-corrupt"): _EVER,
+    ("learner-stuck", "learners-at-maximum"): _EVER,
+    ("data-dir-empty", "cluster-id-mixed"): _EVER,
+    ("data-dir-empty", "member-unreachable"): _EVER,
+    ("data-dir-empty", "member-down"): _EVER,
+    ("data-dir-empty", "quorum-margin-zero"): _EVER,
 }
 
 
@@ -190,6 +196,36 @@ TABLE: tuple[Explanation, ...] = (
     *_explains("quota-exhausted", anywhere=("quota-near", "db-fragmented", "proposals-failing")),
     *_explains("db-fragmented", same=("quota-near",)),
     *_explains("certificate-expired", same=("certificate-expiring",)),
+    *_explains("data-diverged", anywhere=("alarm-corrupt", "proposals-failing")),
+    *_explains("alarm-corrupt", anywhere=("proposals-failing",)),
+    *_explains(
+        "data-dir-empty",
+        anywhere=("cluster-id-mixed", "quorum-margin-zero", "leader-changed"),
+        same=("member-down", "member-unreachable", "member-isolated", "identity-changed"),
+        touching=_LINKS,
+    ),
+    *_explains("revision-rewound", anywhere=("identity-changed", "leader-changed")),
+    *_explains(
+        "certificate-mismatched",
+        anywhere=("quorum-margin-zero",),
+        same=("member-unreachable", "member-isolated"),
+        touching=_LINKS,
+    ),
+    *_explains("certificate-expired", same=("certificate-mismatched",)),
+    # What a missing member means for the membership is no news of its own.
+    *_explains("member-never-started", anywhere=("reconfiguration-refused",)),
+    *(
+        row
+        for cause in ("member-isolated", "link-one-way", "link-lossy", "member-stopped")
+        for row in _explains(
+            cause, anywhere=("reconfiguration-refused",), touching=("member-list-stale",)
+        )
+    ),
+    *_explains("apply-lag", same=("member-list-stale",)),
+    *_explains("member-frozen", same=("member-list-stale",)),
+    *_explains("learner-stuck", same=("learners-at-maximum",)),
+    *_explains("membership-diverged", same=("member-list-stale",)),
+    *_explains("membership-changing", anywhere=("reconfiguration-refused", "member-list-stale")),
     # Planned work. It never explains a lost quorum, and a stalled cluster only for moments.
     *_explains(
         "member-stopped",

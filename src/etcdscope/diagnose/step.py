@@ -9,11 +9,14 @@ from etcdscope.detect.runner import judge
 from etcdscope.detect.suspicion import suspect
 from etcdscope.detect.testimony import leader
 from etcdscope.diagnose.incidents import Context, Followed, Tracking, follow
+from etcdscope.diagnose.remember import remember
 from etcdscope.diagnose.verdict import cluster_id, verdict
 from etcdscope.model.cluster import tolerance
 from etcdscope.model.finding import BlindSpot, Limits, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Incident, Judged, Level, Verdict
+from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Reading
+from etcdscope.model.signal import MEMORY
 from etcdscope.model.window import Window, slide
 
 # An incident taken over from before a restart of ours is not closed before we could look again.
@@ -75,6 +78,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     The readings that came in since the last step, in order of arrival; ``now`` in unix seconds.
     """
     window = slide(state.window, readings, now)
+    window = replace(window, memory=remember(_given(readings) or window.memory, window))
     judged = judge(state.detectors, window, state.limits)
     catalog = {d.id: d for d in state.detectors}
     context = _context(window)
@@ -85,7 +89,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     if _worth_telling(
         state.told,
         said,
-        planned=any(i.severity is Severity.INFO for i in moved.incidents),
+        planned=any((d := catalog.get(i.cause)) and d.planned for i in moved.incidents),
         whole=all(window.looks_at(m.id) for m in window.members if m.started),
         patient=now - window.began > SPEAKS_AFTER,
     ):
@@ -94,6 +98,15 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
             Effect(EffectKind.VERDICT, now, context.cluster, verdict=said, names=context.names)
         )
     return replace(moved, verdict=said), effects + sighted
+
+
+def _given(readings: Sequence[Reading]) -> Memory | None:
+    """Return the memory of an earlier life; it comes as a reading, so that a replay has it too."""
+    for reading in readings:
+        for seen in reading.observations:
+            if seen.signal is MEMORY and isinstance(seen.value, Memory):
+                return seen.value
+    return None
 
 
 def _worth_telling(

@@ -24,7 +24,10 @@ _HANDSHAKE_RECORD, _CERTIFICATE_MESSAGE = 22, 11
 
 @dataclass(frozen=True, slots=True)
 class PeerCertificate:
-    """One certificate. ``sans``: DNS names and addresses; ``fingerprint``: SHA-256, hex."""
+    """One certificate. ``sans``: DNS names and addresses; ``fingerprint``: SHA-256, hex.
+
+    ``authority``: key identifier of its signer in hex, else the signer's name.
+    """
 
     not_before: datetime
     not_after: datetime
@@ -33,6 +36,9 @@ class PeerCertificate:
     sans: tuple[str, ...]
     fingerprint: str
     pem: bytes
+    serial: str = ""
+    authority: str = ""
+    self_signed: bool = False
 
     @property
     def some_name(self) -> str:
@@ -123,6 +129,9 @@ def read_certificate(certificate: bytes) -> PeerCertificate:
         sans=_sans(it),
         fingerprint=it.fingerprint(hashes.SHA256()).hex(),
         pem=it.public_bytes(Encoding.PEM),
+        serial=f"{it.serial_number:x}",
+        authority=_authority(it),
+        self_signed=it.issuer == it.subject,
     )
 
 
@@ -141,6 +150,16 @@ def _common_name(name: "x509.Name") -> str:
 
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else name.rfc4514_string()
+
+
+def _authority(certificate: "x509.Certificate") -> str:
+    from cryptography import x509  # noqa: PLC0415
+
+    try:
+        known = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return _common_name(certificate.issuer)
+    return known.key_identifier.hex() if known.key_identifier else _common_name(certificate.issuer)
 
 
 def _sans(certificate: "x509.Certificate") -> tuple[str, ...]:

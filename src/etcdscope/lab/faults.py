@@ -5,6 +5,7 @@ from typing import Final
 
 from etcdscope.lab import (
     faults_clients,
+    faults_data,
     faults_files,
     faults_identity,
     faults_machine,
@@ -24,6 +25,7 @@ FAMILIES: Final = (
     faults_files,
     faults_identity,
     faults_clients,
+    faults_data,
 )
 FAULTS: Final[Mapping[str, FaultKind]] = {
     kind.name: kind for family in FAMILIES for kind in family.KINDS

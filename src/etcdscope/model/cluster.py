@@ -56,6 +56,33 @@ class Alarm:
     member: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """The hash of all keys up to a revision; comparable only if both revisions are the same."""
+
+    hash: int
+    revision: int
+    compact_revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate as it was presented. ``names``: DNS names and addresses that it is for.
+
+    ``authority``: the signer's key identifier in hex, else its name. ``not_after``: unix seconds.
+    ``self_signed``: as etcd makes them with ``--auto-tls``.
+    """
+
+    fingerprint: str
+    serial: str
+    subject: str
+    issuer: str
+    authority: str
+    names: tuple[str, ...]
+    not_after: float
+    self_signed: bool = False
+
+
 def quorum(voters: int) -> int:
     """Return how many voters must agree."""
     return voters // 2 + 1

@@ -75,6 +75,7 @@ FRESH = {
     "Cluster.MemberList": 15.0,
     "Maintenance.Alarm": 15.0,
     "certificate": 7200.0,
+    "Maintenance.HashKV": 7200.0,
 }
 
 
@@ -578,6 +579,49 @@ TXN_APPLIES = _declare(
     first=(3, 5, 0),
 )
 
+
+# --- hashes and certificates: what is the same on all members ------------------------------------
+_HK = "Maintenance.HashKV"
+HASHED = _declare(
+    "hashed",
+    _W,
+    _F,
+    _HK,
+    "Hash of all keys up to one revision, with that and the compact revision.",
+    keep=7200.0,
+)
+HASH_SECONDS = _declare("hash_seconds", _S, _G, _HK, "How long the member took to hash.")
+AUTH_ON = _declare(
+    "auth_on", _W, _G, _HK, "1 if HashKV was refused to us, 0 if nobody was asked who asks."
+)
+AUTH_REVISION = _declare(
+    "auth_revision",
+    _N,
+    _G,
+    _M,
+    "Revision of users and roles.",
+    "etcd_debugging_auth_revision",
+    keep=_METRICS_KEEP,
+)
+CERTIFICATE = _declare(
+    "certificate",
+    _W,
+    _F,
+    "certificate",
+    "The presented certificate: fingerprint, issuer, names, end.",
+    by="port",
+    keep=7200.0,
+)
+PROCESS_AT = _declare(
+    "process_at",
+    Unit.UNIX,
+    _G,
+    "/metrics",
+    "When the process that answers at that endpoint started.",
+    by="endpoint",
+    keep=_METRICS_KEEP,
+)
+
 # --- ourselves -----------------------------------------------------------------------------------
 LOOP_LAG = _declare(
     "loop_lag", _S, _G, "etcdscope", "How late our own event loop woke: our own stall, not etcd's."
@@ -592,6 +636,9 @@ SINK_FAILING = _declare(
 )
 SINK_DROPPED = _declare(
     "sink_dropped", _N, _G, "etcdscope", "Messages that a sink will never get.", by="sink"
+)
+MEMORY = _declare(
+    "memory", _W, _F, "etcdscope", "What an earlier life of ours remembered of the cluster."
 )
 STORE_FAILING = _declare(
     "store_failing", _S, _G, "etcdscope", "For how long history has not been kept; 0 is fine."

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from etcdscope.model.cluster import Member, MemberList, quorum
 from etcdscope.model.finding import Evidence
+from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Failure, Histogram, Reading, Value
 from etcdscope.model.signal import MEMBER_LIST, Kind, Signal
 
@@ -68,6 +69,7 @@ class Window:
     ``series``: by (hex member id, signal), then by key. ``members``: the trusted member list.
     ``endpoints``: which member answers, or should answer, at which URL. ``began``: first look.
     ``judgeable``: ids of the members of which a detector has all that it needs (its wrapper knows).
+    ``memory``: what is known from before, over restarts.
     """
 
     now: float = 0.0
@@ -78,6 +80,7 @@ class Window:
     members_at: float = 0.0
     endpoints: Mapping[str, str] = field(default_factory=dict)
     judgeable: tuple[str, ...] = ()
+    memory: Memory = field(default_factory=Memory)
 
     # --- membership ----------------------------------------------------------------------------
 

@@ -1,40 +1,30 @@
-"""Reads when the certificates end that a member shows, and ours."""
+"""Reads the certificates that a member shows, and ours."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Protocol
 
-from etcdscope.etcd.certificates import own_certificate, presented_certificate
+from etcdscope.etcd.certificates import PeerCertificate, own_certificate, presented_certificate
 from etcdscope.etcd.endpoint import Endpoint, parse_endpoint
 from etcdscope.etcd.errors import EtcdError
 from etcdscope.etcd.settings import Security
+from etcdscope.model.cluster import Certificate
 from etcdscope.model.ports import Pace
 from etcdscope.model.reading import Failure, Observation, Reading
-from etcdscope.model.signal import CERTIFICATE_END
+from etcdscope.model.signal import CERTIFICATE, CERTIFICATE_END
 from etcdscope.sources.knock import advertised_port
 from etcdscope.sources.looking import Looking
 
 BOUND = 3.0
 
 
-class Certificate(Protocol):
-    """The part of ``PeerCertificate`` that is needed here."""
-
-    @property
-    def not_after(self) -> datetime:
-        """Return its last moment."""
-        ...
-
-
-Shown = Callable[[str, int, Security], Awaitable[Certificate]]
+Shown = Callable[[str, int, Security], Awaitable[PeerCertificate]]
 
 
 class CertificatesSource:
     """Looks at the certificate on a member's client port and on its peer port, and at our own.
 
     ``peer``: the peer URL of the member behind an endpoint, empty while it is not known.
-    Gives:   the ends in unix seconds, of ``client``, ``peer`` and ``ours``.
+    Gives:   the certificates of ``client``, ``peer`` and ``ours``, and their ends in unix seconds.
     Errors:  none leave; UNSUPPORTED where nothing speaks TLS.
     """
 
@@ -56,35 +46,52 @@ class CertificatesSource:
         """Look once."""
         looking = Looking(self.name, endpoint, at)
         ports = {"client": parse_endpoint(endpoint), "peer": advertised_port(self._peer(endpoint))}
-        asked = {key: self._end(port) for key, port in ports.items() if port and port.tls}
+        asked = {key: self._look(port) for key, port in ports.items() if port and port.tls}
         if asked and self._security.cert:
-            asked["ours"] = asyncio.to_thread(self._our_end)
-        ends = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+            asked["ours"] = asyncio.to_thread(self._ours)
+        found = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
         seen = [
-            Observation(CERTIFICATE_END, end, key)
-            for key, end in ends.items()
-            if isinstance(end, float)
+            observation
+            for key, one in found.items()
+            if isinstance(one, PeerCertificate)
+            for observation in (
+                Observation(CERTIFICATE, parse(one), key),
+                Observation(CERTIFICATE_END, one.not_after.timestamp(), key),
+            )
         ]
-        errors = [end for key, end in ends.items() if key != "peer" and isinstance(end, EtcdError)]
+        errors = [one for key, one in found.items() if key != "peer" and isinstance(one, EtcdError)]
         if errors:
             return looking.failed(errors[0], seen)
         if not asked:
             return looking.blind(Failure.UNSUPPORTED, f"{endpoint} does not speak TLS.")
         return looking.gave(seen)
 
-    async def _end(self, port: Endpoint) -> float | EtcdError:
+    async def _look(self, port: Endpoint) -> PeerCertificate | EtcdError:
         try:
             async with asyncio.timeout(BOUND):
-                shown = await self._shown(port.host, port.port, self._security)
+                return await self._shown(port.host, port.port, self._security)
         except EtcdError as error:
             return error
         except TimeoutError:
             return EtcdError(Failure.TIMEOUT, f"{port.address} showed no certificate in time.")
-        return shown.not_after.timestamp()
 
-    def _our_end(self) -> float | EtcdError:
+    def _ours(self) -> PeerCertificate | EtcdError:
         assert self._security.cert
         try:
-            return own_certificate(self._security.cert).not_after.timestamp()
+            return own_certificate(self._security.cert)
         except EtcdError as error:
             return error
+
+
+def parse(shown: PeerCertificate) -> Certificate:
+    """Return what is kept of a certificate."""
+    return Certificate(
+        shown.fingerprint,
+        shown.serial,
+        shown.subject,
+        shown.issuer,
+        shown.authority,
+        shown.sans,
+        shown.not_after.timestamp(),
+        shown.self_signed,
+    )

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from etcdscope.etcd.errors import EtcdError
 from etcdscope.model.ports import Pace
 from etcdscope.model.reading import Failure, Observation, Reading
-from etcdscope.model.signal import BESIDE, BY_METRIC, METRICS_SECONDS, Signal
+from etcdscope.model.signal import (
+    BESIDE,
+    BY_METRIC,
+    METRICS_SECONDS,
+    PROCESS_AT,
+    PROCESS_START,
+    Signal,
+)
 from etcdscope.sources.exposition import Layout, MalformedError, Names
 from etcdscope.sources.looking import Looking
 from etcdscope.sources.pages import Pages, page, page_url
@@ -53,8 +60,12 @@ class MetricsSource:
             return looking.blind(Failure.NOT_ETCD, f"{url} gives no metrics: {error}.")
         if not any(is_etcds(observation) for observation in seen):
             return looking.blind(Failure.NOT_ETCD, f"{url} gives metrics, but none of etcd's.")
+        # Two endpoints of one member are told apart by this, should two processes run as one.
+        here = [
+            Observation(PROCESS_AT, o.value, endpoint) for o in seen if o.signal is PROCESS_START
+        ]
         took = Observation(METRICS_SECONDS, answer.seconds)
-        return looking.gave((*seen, took), layout.member)
+        return looking.gave((*seen, *here, took), layout.member)
 
 
 def is_etcds(observation: Observation) -> bool:
