@@ -12,7 +12,7 @@ from typing import NamedTuple
 from etcdscope.model.cluster import Member, MemberList, quorum
 from etcdscope.model.finding import Evidence
 from etcdscope.model.reading import Failure, Histogram, Reading, Value
-from etcdscope.model.signal import MEMBER_LIST, Kind, Signal
+from etcdscope.model.signal import LONG, MEMBER_LIST, Kind, Signal
 
 # A member that nothing was heard from for so many seconds does not count as reachable.
 SILENT = 3.0
@@ -341,7 +341,18 @@ def _appended(
             kept = _trimmed(old, now - seen.signal.keep)
             by_key[seen.key] = (*kept, Point(reading.ended, value))
             new[at] = by_key
+            if long := LONG.get(seen.signal):
+                _remember(new, subject, long, Point(reading.ended, value))
     return new
+
+
+def _remember(
+    series: dict[tuple[str, Signal], Mapping[str, Series]], subject: str, long: Signal, point: Point
+) -> None:
+    """Append to a signal's long memory if the last point in it is old enough."""
+    old = series.get((subject, long), _NONE).get("", ())
+    if not old or point.at - old[-1].at >= long.every:
+        series[subject, long] = {"": (*_trimmed(old, point.at - long.keep), point)}
 
 
 def _trimmed(series: Series, oldest: float) -> Series:
