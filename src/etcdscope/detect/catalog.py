@@ -1,7 +1,10 @@
 """All detectors, one line a family."""
 
 from etcdscope.detect import (
+    backend,
     disk,
+    forecast,
+    history,
     leadership,
     member,
     membership,
@@ -23,7 +26,10 @@ FAMILIES = (
     network,
     raft,
     disk,
+    backend,
     space,
+    history,
+    forecast,
     process,
     membership,
     security,

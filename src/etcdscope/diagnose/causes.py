@@ -45,6 +45,14 @@ _BEFORE = {
     ("quota-exhausted", "quota-near"): _EVER,
     ("quota-exhausted", "db-fragmented"): _EVER,
     ("db-fragmented", "quota-near"): _EVER,
+    ("db-size-uneven", "db-fragmented"): _EVER,
+    ("db-size-uneven", "quota-near"): _EVER,
+    ("quota-exhausted", "quota-forecast"): _EVER,
+    ("quota-exhausted", "db-size-uneven"): _EVER,
+    ("compaction-stalled", "quota-near"): _EVER,
+    ("compaction-stalled", "quota-forecast"): _EVER,
+    ("read-transaction-long", "quota-near"): _EVER,
+    ("read-transaction-long", "quota-forecast"): _EVER,
     ("certificate-expired", "certificate-expiring"): _EVER,
     ("leader-flapping", "leader-changed"): _EVER,
 }
@@ -155,6 +163,18 @@ TABLE: tuple[Explanation, ...] = (
         within=15.0,
     ),
     *_explains(
+        "disk-hung",
+        anywhere=(*_LOSS, *_WRITES),
+        same=("member-isolated", "member-frozen", "wal-fsync-slow", "cpu-starved"),
+        touching=_LINKS,
+        within=15.0,
+    ),
+    *_explains(
+        "storage-stalled-together",
+        anywhere=(*_LOSS, *_WRITES, *_LINKS, "wal-fsync-slow", "member-isolated"),
+        within=15.0,
+    ),
+    *_explains(
         "cpu-starved",
         anywhere=(*_LOSS, *_WRITES),
         same=("wal-fsync-slow", "member-frozen", "member-isolated"),
@@ -169,6 +189,14 @@ TABLE: tuple[Explanation, ...] = (
     *_explains("leader-changed", anywhere=("proposals-failing",), lasting=15.0),
     *_explains("quota-exhausted", anywhere=("quota-near", "db-fragmented", "proposals-failing")),
     *_explains("db-fragmented", same=("quota-near",)),
+    *_explains("db-size-uneven", anywhere=("db-fragmented",), same=("quota-near",)),
+    *_explains("quota-exhausted", anywhere=("quota-forecast", "db-size-uneven")),
+    *_explains("compaction-stalled", anywhere=("quota-near", "quota-forecast")),
+    *_explains("read-transaction-long", same=("quota-near", "quota-forecast")),
+    *_explains("backend-commit-slow", anywhere=_WRITES, same=("link-lossy",), within=15.0),
+    *_explains(
+        "storage-stalled-together", anywhere=("backend-commit-slow", "disk-hung"), within=15.0
+    ),
     *_explains("certificate-expired", same=("certificate-expiring",)),
     # Planned work. It never explains a lost quorum, and a stalled cluster only for moments.
     *_explains(
@@ -197,6 +225,13 @@ TABLE: tuple[Explanation, ...] = (
         lasting=600.0,
     ),
     *_explains("leader-transferred", anywhere=("leader-changed",), within=20.0),
+    *_explains(  # it holds the backend's lock: the member serves nothing until it is done
+        "defrag-blocking",
+        anywhere=("proposals-failing", "leader-changed"),
+        same=("apply-lag", "backend-commit-slow", "member-frozen", "wal-fsync-slow", "cpu-starved"),
+        touching=_LINKS,
+        within=15.0,
+    ),
 )
 
 _BY_PAIR: dict[tuple[str, str], tuple[Explanation, ...]] = {}
