@@ -85,7 +85,8 @@ def compaction_stalled(window: Window, limits: Limits) -> Iterator[Finding]:
             yield _stopped(window, member, (late, rhythm), (kept, usual))
         return
     keys = window.number(member, KEYS)
-    watched = window.now - window.began
+    first = window.points(member, CURRENT_REVISION_LONG)[:1]
+    watched = window.now - (first[0].at if first else window.now)
     if steps or watched < WATCHED or keys is None or kept < limits["never"]:
         return
     if kept > REVISIONS_PER_KEY * max(keys, 1.0):

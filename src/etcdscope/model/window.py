@@ -307,7 +307,7 @@ def slide(window: Window, readings: Sequence[Reading], now: float) -> Window:
     """Return the window at ``now`` with the readings in it and what is too old left out."""
     endpoints = dict(window.endpoints)
     for reading in readings:
-        if reading.member:
+        if reading.member and reading.endpoint:
             endpoints[reading.endpoint] = reading.member
     readings = [
         r if r.member else replace(r, member=endpoints.get(r.endpoint, "")) for r in readings
