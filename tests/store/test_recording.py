@@ -66,7 +66,7 @@ def test_damage_in_the_middle_costs_the_damaged_block_only(path: Path) -> None:
     got = list(read)
 
     missing = [sweep for sweep in SWEEPS if sweep not in got]
-    assert 0 < len(missing) <= 10  # two seconds of sweeps, a quarter of a second apart, more or less
+    assert 0 < len(missing) <= 10  # two seconds of them, more or less
     assert read.loss.missing_sweeps == len(missing)
     assert f"{len(missing)} sweeps are missing" in str(read.loss)
 
