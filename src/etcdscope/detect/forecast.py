@@ -25,7 +25,7 @@ HOUR = 3600.0
 # So many revisions a live key, and it is history that fills the file.
 HISTORY_TIMES = 5.0
 # Of the fine series one point in so many seconds is enough.
-FINE_EVERY = 2.0
+FINE_EVERY = 3.0
 
 
 @detector(

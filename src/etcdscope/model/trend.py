@@ -12,7 +12,7 @@ Nothing is foreseen further ahead than four times as far as it was looked back.
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise
 from statistics import median
 
 Track = Sequence[tuple[float, float]]  # (unix seconds, bytes), oldest first
@@ -23,6 +23,8 @@ LOOKS_BACK = (60.0, 180.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 4 * 3600.0, 12 
 # From here on a look back spans compactions (every 5 min under Kubernetes): the saw-tooth counts.
 SPANS_COMPACTIONS = 900.0
 BLOCKS = 12
+# The first look back that sees far enough decides, the next one widens the range.
+ASKED = 2
 # A fall of the physical size by this share is a defragmentation, not a page more or less.
 DEFRAGMENTED = 0.05
 # A fall of the size in use by this share of its range is a compaction.
@@ -95,7 +97,8 @@ def outlook(size: Track, in_use: Track, quota: float, now: float) -> Outlook | N
     if not size or quota <= size[-1][1]:
         return None
     whole = since_defragmented(size, in_use)
-    seen = [found for back in LOOKS_BACK if (found := _seen(whole, in_use, quota, now, back))]
+    every = (found for back in LOOKS_BACK if (found := _seen(whole, in_use, quota, now, back)))
+    seen = list(islice(every, ASKED))
     if not seen:
         return None
     first = seen[0]
