@@ -18,7 +18,7 @@ from etcdscope.etcd.settings import Access
 from etcdscope.model.finding import BlindSpot, Limits, Severity
 from etcdscope.model.incident import Effect, Incident, Verdict
 from etcdscope.model.ports import Clock, Source, Sweep
-from etcdscope.model.reading import Observation
+from etcdscope.model.reading import Observation, Reading
 from etcdscope.model.signal import MEMORY, SINK_DROPPED, SINK_FAILING, STORE_FAILING
 from etcdscope.model.window import Window
 from etcdscope.sources.certificates import CertificatesSource
@@ -369,8 +369,15 @@ async def _resume(
         told = [await history.archive.open_incidents(cluster) for cluster in clusters]
         incidents = tuple(incident for one in told for incident in one)
         engine.state = engine.state.resumed(incidents, now)
+        engine.remember(await _remembered(history, now))
     if outbox:
         outbox.resume(incidents)
+
+
+async def _remembered(history: "History", now: float) -> tuple[Reading, ...]:
+    from etcdscope.store.memory import remembered
+
+    return await remembered(history.archive, now)
 
 
 @asynccontextmanager

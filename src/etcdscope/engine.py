@@ -91,6 +91,10 @@ class Engine:
                 self.judge(woke)
                 self._look_where_needed(group)
 
+    def remember(self, readings: Sequence[Reading]) -> None:
+        """Take in what an earlier life of ours had seen, to be judged with the first sweep."""
+        self._inbox.extend(readings)
+
     @property
     def complete(self) -> bool:
         """Return whether every look that the present topology asks for was made once."""

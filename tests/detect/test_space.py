@@ -1,15 +1,22 @@
 """The quota, and what fills the database."""
 
 import pytest
-from tests.detect.windows import Told, found, window
+from tests.detect.windows import NOW, Told, ago, found, window
 
-from etcdscope.detect.space import db_fragmented, mib, quota_exhausted, quota_near
+from etcdscope.detect.space import (
+    db_fragmented,
+    db_size_uneven,
+    mib,
+    quota_exhausted,
+    quota_near,
+)
 from etcdscope.model.cluster import Alarm
 from etcdscope.model.signal import (
     ALARMS,
     DB_BYTES,
     DB_IN_USE_BYTES,
     DEFRAG_INFLIGHT,
+    PROCESS_START,
     QUOTA_BYTES,
     STATUS_ERRORS,
 )
@@ -97,7 +104,8 @@ def test_several_members_near_their_quota_are_one_matter() -> None:
         pytest.param(db(400, 200), [], id="half in use is at the limit"),
         pytest.param(db(400, 199), [("m1", "warning")], id="less than half"),
         pytest.param(db(60, 11), [], id="too little to matter: a twentieth of the quota"),
-        pytest.param(db(60, 9), [("m1", "warning")], id="just enough to matter"),
+        pytest.param(db(60, 9), [("m1", "info")], id="just enough to mention"),
+        pytest.param(db(250, 20), [("m1", "warning")], id="a quarter of the quota"),
         pytest.param(db(400, 10) | {DEFRAG_INFLIGHT: 1.0}, [], id="being defragmented"),
         pytest.param(db(400), [], id="size in use is not known"),
     ],
@@ -106,6 +114,58 @@ def test_database_is_fragmented_when_most_of_it_is_free_pages(
     told: Told, said: list[tuple[str, str]]
 ) -> None:
     assert found(db_fragmented, window({"m1": told})) == said
+
+
+FREED: Told = {DB_IN_USE_BYTES: ago((60.0, 390 * MIB), (5.0, 380 * MIB), (0.1, 20 * MIB))}
+FREED_MORE: Told = {DB_IN_USE_BYTES: ago((60.0, 590 * MIB), (0.1, 20 * MIB))}
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        pytest.param(db(400) | FREED, [("m1", "info")], id="compacted a moment ago"),
+        pytest.param(db(600) | FREED_MORE, [("m1", "warning")], id="but half of the quota is gone"),
+    ],
+)
+def test_pages_that_became_free_of_late_are_a_note(told: Told, said: list[tuple[str, str]]) -> None:
+    assert found(db_fragmented, window({"m1": told})) == said
+
+
+@pytest.mark.parametrize(
+    ("m3", "said"),
+    [
+        pytest.param(db(210, 100), [], id="twice the size is at the limit"),
+        pytest.param(db(300, 100), [("m3", "info")], id="thrice, far from the quota"),
+        pytest.param(db(600, 100), [("m3", "warning")], id="more than half of the quota"),
+        pytest.param(db(600, 500), [], id="it holds more, so it is no matter of files"),
+        pytest.param(db(105, 100, quota=250), [("cluster", "warning")], id="another quota"),
+        pytest.param(db(600, 100) | {DEFRAG_INFLIGHT: 1.0}, [], id="being defragmented"),
+        pytest.param(db(600, 100) | {PROCESS_START: NOW - 60}, [], id="a round of restarts"),
+    ],
+)
+def test_sizes_are_uneven_when_one_file_is_twice_the_others(
+    m3: Told, said: list[tuple[str, str]]
+) -> None:
+    even = db(105, 100)
+
+    assert found(db_size_uneven, window({"m1": even, "m2": even, "m3": m3})) == said
+
+
+def test_round_of_defragmentations_is_waited_for() -> None:
+    done = db(0, 100) | {DB_BYTES: ago((300.0, 600 * MIB), (290.0, 105 * MIB), (0.1, 105 * MIB))}
+    left = db(600, 100)
+
+    assert found(db_size_uneven, window({"m1": done, "m2": done, "m3": left})) == []
+
+
+def test_exhausted_quota_of_one_member_alone_says_so() -> None:
+    alarm: Told = {STATUS_ERRORS: ("alarm:NOSPACE",), ALARMS: (Alarm("NOSPACE", "m3"),)}
+    seen = window({"m1": alarm | db(105), "m2": db(105), "m3": alarm | db(250, 240, quota=250)})
+
+    (finding,) = quota_exhausted(seen)
+
+    assert "it alone, the others are at" in finding.summary
+    assert "its quota is only 250 MiB, theirs 1000 MiB" in finding.summary
 
 
 @pytest.mark.parametrize(

@@ -363,6 +363,50 @@ async def test_nearly_full_quota_raises_none(lab: Lab) -> None:
     assert await put_seconds(lab) < 5
 
 
+@on_the_shared_loop
+async def test_fill_goes_on_until_it_is_healed(lab: Lab) -> None:
+    fault = await lab.fault("fill", bytes_per_s=2 * MIB)
+    before, _ = await sizes(lab)
+    await asyncio.sleep(2)
+
+    after, _ = await sizes(lab)
+    assert MIB < after - before < 8 * MIB
+    await lab.heal(fault)
+    total, _ = await sizes(lab)
+    assert total < 4 * MIB
+
+
+@on_the_shared_loop
+async def test_uneven_leaves_one_member_with_a_large_file(lab: Lab) -> None:
+    fault = await lab.fault("uneven", bytes=8 * MIB)
+
+    by_member = {}
+    for member in lab.members:
+        said = await status(lab.gateway, member)
+        assert said
+        by_member[member.name] = int(said["dbSize"])
+    (large,) = fault.members
+    assert by_member.pop(large) > 8 * MIB
+    assert max(by_member.values()) < 4 * MIB
+
+
+@on_the_shared_loop
+async def test_slow_snapshot_holds_a_read_transaction_open(lab: Lab) -> None:
+    filled = await lab.fault("fill", bytes_per_s=10 * MIB)
+    await asyncio.sleep(1.2)
+    fault = await lab.fault("slow-snapshot")
+    (name,) = fault.members
+
+    async def held() -> bool:
+        return (await metric(lab, name, "etcd_mvcc_db_open_read_transactions") or 0) > 1
+
+    await eventually(held)
+    await asyncio.sleep(1)
+    assert await held()
+    await lab.heal(fault)
+    await lab.heal(filled)
+
+
 # ---- membership
 
 

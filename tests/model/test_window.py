@@ -12,6 +12,8 @@ from etcdscope.model.reading import Failure, Histogram, Observation, Reading, Va
 from etcdscope.model.signal import (
     APPLIED_INDEX,
     COMMITTED_INDEX,
+    DB_BYTES,
+    DB_BYTES_LONG,
     LEADER,
     LEADER_CHANGES,
     MEMBER_LIST,
@@ -411,3 +413,26 @@ def test_points_are_in_order_and_within_what_is_kept(
         for series in by_key.values():
             assert [p.at for p in series] == sorted(p.at for p in series)
             assert all(p.at >= series[-1].at - signal.keep for p in series[1:])
+
+
+def test_long_memory_keeps_a_point_a_minute_of_what_is_read_twice_a_second() -> None:
+    window = Window()
+    for i in range(1200):
+        at = 1000.0 + i / 2
+        seen = (Observation(DB_BYTES, float(i)),)
+        window = slide(window, [Reading("status", "http://m1:2379", at, 0.0, "m1", seen)], at)
+
+    ats = [p.at for p in window.points("m1", DB_BYTES_LONG)]
+    assert ats == [1000.0 + 60 * i for i in range(10)]
+
+
+def test_long_memory_forgets_what_is_too_old() -> None:
+    window = Window()
+    for hour in range(40):
+        at = 1000.0 + 3600.0 * hour
+        seen = (Observation(DB_BYTES, float(hour)),)
+        window = slide(window, [Reading("status", "http://m1:2379", at, 0.0, "m1", seen)], at)
+
+    points = window.points("m1", DB_BYTES_LONG)
+    assert points[-1].value == 39.0
+    assert window.now - points[1].at <= DB_BYTES_LONG.keep

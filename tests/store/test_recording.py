@@ -66,9 +66,8 @@ def test_damage_in_the_middle_costs_the_damaged_block_only(path: Path) -> None:
     got = list(read)
 
     missing = [sweep for sweep in SWEEPS if sweep not in got]
-    assert (
-        0 < len(missing) <= 10
-    )  # two seconds of ticks of about 250 ms, and the one that ends them
+    # Two seconds of ticks of about 250 ms, and the one that ends them.
+    assert 0 < len(missing) <= 10
     assert read.loss.missing_sweeps == len(missing)
     assert f"{len(missing)} sweeps are missing" in str(read.loss)
 

@@ -1,10 +1,13 @@
 """All detectors, one line a family."""
 
 from etcdscope.detect import (
+    backend,
     clients,
     data,
     disk,
     files,
+    forecast,
+    history,
     identity,
     leadership,
     member,
@@ -30,7 +33,10 @@ FAMILIES = (
     network,
     raft,
     disk,
+    backend,
     space,
+    history,
+    forecast,
     process,
     data,
     files,

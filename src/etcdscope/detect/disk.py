@@ -1,14 +1,24 @@
 """Disks: how long a write waits until it is safe."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from etcdscope.detect.detector import detector
-from etcdscope.detect.process import starved
-from etcdscope.detect.testimony import leader
-from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Subject
+from etcdscope.detect.process import LATE, LATE_SPAN, starved
+from etcdscope.detect.testimony import leader, own_stall
+from etcdscope.model.finding import CLUSTER, Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
-from etcdscope.model.signal import WAL_FSYNC
+from etcdscope.model.reading import Histogram
+from etcdscope.model.signal import (
+    LEADER,
+    RAFT_APPLIED,
+    RAFT_COMMIT,
+    RAFT_LEAD,
+    RAFTVARS_SECONDS,
+    WAL_FSYNC,
+)
 from etcdscope.model.window import Window
 
 # Fewer fsyncs than this say nothing about a disk.
@@ -114,3 +124,267 @@ def wal_fsync_slow(window: Window, limits: Limits) -> Iterator[Finding]:
             ),
             confidence=0.93,
         )
+
+
+# --- all at once ---------------------------------------------------------------------------------
+
+# In-memory answers of a machine that merely is busy are late as well; a larger share of late ones,
+# and the disks are not to blame.
+BUSY_SHARE = 0.4
+# Metrics are read every 5 s, by members in turn: what began within two reads of each other began
+# together.
+TOGETHER = 10.0
+
+
+@detector(
+    "storage-stalled-together",
+    needs=(WAL_FSYNC,),
+    over=5.0,
+    # As for one disk, but of the median: when all are slow alike nothing else tells a stall from
+    # the hiccups of a machine that is busy.
+    limits={"warning": 0.1, "critical": 2.0},
+    opens_after=1.0,
+    closes_after=4.0,
+    impact="Every write waits: a quorum has to save it first. Moving the leader does not help.",
+    runbook=(
+        Step("Look at what these disks share: datastore, SAN, volume quota, hypervisor."),
+        Step("Stop a backup, snapshot or scrub that runs on that storage now."),
+        Step("See the same stall on the hosts.", "iostat -xd 1 5   # on each host"),
+    ),
+)
+def storage_stalled_together(window: Window, limits: Limits) -> Iterator[Finding]:
+    """The WAL disks of a quorum are slow at the same time.
+
+    Signal:  the median WAL fsync of at least a quorum is over the limit, while their answers from
+             memory are quick.
+    Source:  etcd_disk_wal_fsync_duration_seconds; times of Maintenance.Status and /debug/vars.
+    Means:   the storage that they share has stalled, or is throttled.
+    Alike:   wal-fsync-slow (one disk), cpu-starved and a busy machine (answers from memory are
+             late as well), disk-hung (no fsync comes back at all).
+    """
+    voters = [m.id for m in window.voters]
+    slow = {
+        m: q.value
+        for m in voters
+        if m in window.judgeable
+        and (q := window.quantile(m, WAL_FSYNC, 0.5, over=SPAN))
+        and q.count >= ENOUGH
+        and q.value > limits["warning"]
+    }
+    if len(voters) < 2 or len(slow) < max(window.quorum, 2):
+        return
+    if own_stall(window) > BUSY_STALL or any(busy(window, m) for m in slow):
+        return
+    begins = [_slow_since(window, m, limits["warning"]) for m in slow]
+    together = max(begins) - min(begins) <= TOGETHER
+    names = ", ".join(window.label(m) for m in slow)
+    worst = max(slow.values())
+    yield Finding(
+        CLUSTER,
+        # Writes wait for the quickest quorum, not for the slowest disk.
+        limits.graded(sorted(slow.values())[window.quorum - 1 - (len(voters) - len(slow))])
+        or Severity.WARNING,
+        f"The disks of {names} stall{' together' if together else ''}: half of their fsyncs take"
+        f" over {1000 * min(slow.values()):.0f} ms, so every write waits",
+        tuple(
+            window.evidence(
+                m,
+                WAL_FSYNC,
+                round(value, 4),
+                limit=limits["warning"],
+                name="wal_fsync_p50",
+                says="the slowest" if value == worst else "",
+            )
+            for m, value in slow.items()
+        ),
+        ruled_out=(
+            RuledOut("cpu-starved", "answers that touch no disk are quick on all of them"),
+            RuledOut("wal-fsync-slow", f"{len(slow)} of {len(voters)} disks are slow, not one"),
+        ),
+        confidence=0.9 if together else 0.75,
+        next_test="" if together else "iostat on each host: do they share a device or a datastore?",
+    )
+
+
+# We run on a machine of our own, or on one of theirs: if we stall as well, it is the machine.
+BUSY_STALL = 0.25
+
+
+def busy(window: Window, member: str) -> bool:
+    """Return whether answers that never touch a disk are late: then it is not the disk alone.
+
+    /debug/vars only: half of the Status calls wait for the backend where the disk is slow.
+    """
+    times = window.numbers(member, RAFTVARS_SECONDS, over=LATE_SPAN)
+    return bool(times) and sum(1 for t in times if t > LATE) > BUSY_SHARE * len(times)
+
+
+def _slow_since(window: Window, member: str, limit: float) -> float:
+    """Return since when the mean fsync between two scrapes has been over the limit."""
+    points = window.points(member, WAL_FSYNC)
+    since = window.now
+    for older, newer in reversed(list(pairwise(points))):
+        a, b = older.value, newer.value
+        if not isinstance(a, Histogram) or not isinstance(b, Histogram):
+            break
+        count = b.count - a.count
+        if count > 0 and (b.total - a.total) / count <= limit / 2:
+            break
+        since = older.at
+    return since
+
+
+# --- no answer at all ----------------------------------------------------------------------------
+
+# An fsync of 1.2 s lets raft move on every 1.2 s; what has not moved for longer than this, while
+# there was something to save, waits for a disk that does not answer.
+HANGS = 1.7
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocked:
+    """A raft loop that stands still: since when, at which index, and what shows it."""
+
+    since: float
+    applied: float
+    commit: float
+    follows: str  # whom raft follows, where Maintenance.Status still names another leader
+    led: bool
+
+
+@detector(
+    "disk-hung",
+    needs=(RAFT_APPLIED, RAFT_COMMIT),
+    over=2.0,
+    limits={"warning": HANGS},
+    closes_after=1.5,
+    impact="Nothing that goes through this member ends: reads and writes hang, while its metrics"
+    " go on saying that all is well. It acknowledges nothing, so the margin is one smaller.",
+    runbook=(
+        Step(
+            "See whether etcd waits for its disk (state D), and what the kernel says.",
+            "ps -L -o stat,wchan:24,comm -C etcd | grep ^D; dmesg | tail -20   # on its host",
+        ),
+        Step(
+            "Stop etcd there, so that its clients move to the others.",
+            "systemctl stop etcd   # on the host of {member}",
+        ),
+        Step("Replace or reattach the disk, then start it again."),
+    ),
+)
+def disk_hung(window: Window, limits: Limits) -> Iterator[Finding]:
+    """The member waits for a disk that does not answer.
+
+    Signal:  raft's applied index stands still while its commit index is ahead of it, or while
+             raft follows another leader than Maintenance.Status names; /debug/vars answers.
+    Source:  raft.status at /debug/vars, which raft's own goroutine serves; the WAL write, the
+             ticks and Status' indexes share another one (server/etcdserver/raft.go).
+    Means:   a device, multipath or network volume that hangs; a leader is deposed after a second
+             and goes on calling itself leader.
+    Alike:   member-frozen (nothing answers), wal-fsync-slow (fsyncs come back, late), link-lossy
+             (the follower trails, but what it has it saves).
+    """
+    for member in window.judgeable:
+        blocked = _blocked(window, member, limits["warning"])
+        if blocked is None or not _fsyncs_stopped(window, member, blocked.since):
+            continue
+        seconds = window.now - blocked.since
+        hung = [
+            m.id
+            for m in window.voters
+            if m.id in window.judgeable and _blocked(window, m.id, limits["warning"])
+        ]
+        lost = len(window.voters) - len(hung) < window.quorum
+        contradiction = (
+            f"; it still calls itself leader, but raft follows {window.label(blocked.follows)}"
+            if blocked.follows and blocked.led
+            else ""
+        )
+        yield Finding(
+            Subject.member(member),
+            Severity.CRITICAL if lost else Severity.WARNING,
+            f"The disk of {window.label(member)} hangs: it answers, but has saved nothing for"
+            f" {seconds:.1f} s{contradiction}",
+            tuple(_signs(window, member, blocked, seconds, limits)),
+            ruled_out=(
+                RuledOut("member-frozen", "raft answers at /debug/vars"),
+                RuledOut("wal-fsync-slow", f"no fsync has come back for {seconds:.1f} s"),
+                RuledOut("link-lossy", "it receives entries; it does not save them"),
+            ),
+            confidence=0.95 if contradiction else 0.9,
+        )
+
+
+def _signs(
+    window: Window, member: str, blocked: _Blocked, seconds: float, limits: Limits
+) -> Iterator[Evidence]:
+    yield window.evidence(
+        member,
+        RAFT_APPLIED,
+        round(seconds, 1),
+        limit=limits["warning"],
+        name="raft_stands_still",
+        says=f"seconds at applied index {blocked.applied:.0f}",
+    )
+    if blocked.commit > blocked.applied:
+        yield window.evidence(
+            member,
+            RAFT_COMMIT,
+            blocked.commit - blocked.applied,
+            name="waiting_to_be_saved",
+            says="entries that it knows to be committed and has not saved",
+        )
+    if blocked.follows:
+        yield window.evidence(
+            member,
+            LEADER,
+            window.label(window.word(member, LEADER) or ""),
+            says=f"by Status; raft follows {window.label(blocked.follows)}",
+        )
+    yield window.evidence(member, WAL_FSYNC, 0.0, name="wal_fsyncs_since", says="fsyncs that ended")
+
+
+def _blocked(window: Window, member: str, least: float) -> _Blocked | None:
+    points = window.points(member, RAFT_APPLIED)
+    last = window.last(member, RAFT_APPLIED, within=1.5)
+    if last is None or len(points) < 3 or not isinstance(last.value, (int, float)):
+        return None
+    since = next((p.at for p in reversed(points) if p.value != last.value), points[0].at)
+    shown = [p for p in points if p.at > since]  # looks that all found the same index
+    if len(shown) < 3 or shown[-1].at - shown[0].at < least - 0.5:
+        return None
+    if window.now - shown[0].at < least + own_stall(window):
+        return None
+    began = shown[0].at
+    ahead = [p.value for p in window.points(member, RAFT_COMMIT) if p.at >= began]
+    commit = ahead[-1] if ahead else last.value
+    waits = all(isinstance(c, (int, float)) and c > last.value for c in ahead)
+    follows = _contradiction(window, member, began)
+    if not follows and not (waits and ahead):
+        return None
+    assert isinstance(commit, (int, float))
+    led = window.word(member, LEADER, within=60.0) == member
+    return _Blocked(began, last.value, commit, follows, led)
+
+
+def _contradiction(window: Window, member: str, since: float) -> str:
+    """Return whom raft follows while Status named another leader, in two looks at least."""
+    named = window.word(member, LEADER)
+    raft = [p for p in window.points(member, RAFT_LEAD) if p.at >= since][-2:]
+    status = [p for p in window.points(member, LEADER) if p.at >= since][-2:]
+    if not named or len(raft) < 2 or len(status) < 2:
+        return ""
+    follows = {str(p.value) for p in raft}
+    if len(follows) > 1 or "" in follows or any(p.value in follows for p in status):
+        return ""
+    return follows.pop()
+
+
+def _fsyncs_stopped(window: Window, member: str, since: float) -> bool:
+    """Return whether no fsync ended since; True where metrics have not been read twice since."""
+    counts = [
+        p.value.count
+        for p in window.points(member, WAL_FSYNC)
+        if p.at > since + 0.2 and isinstance(p.value, Histogram)
+    ]
+    return len(set(counts)) <= 1

@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from etcdscope.detect.detector import detector
 from etcdscope.model.cluster import Alarm
-from etcdscope.model.finding import CLUSTER, Finding, Limits, Severity, Subject
+from etcdscope.model.finding import CLUSTER, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
     ALARMS,
     DB_BYTES,
     DB_IN_USE_BYTES,
     DEFRAG_INFLIGHT,
+    PROCESS_START,
     QUOTA_BYTES,
     STATUS_ERRORS,
 )
 from etcdscope.model.window import Window
 
-_DEFRAGMENT = (
+DEFRAGMENT = (
     Step(
         "Compact the history up to now; check that no watcher needs it.",
         "etcdctl --endpoints {leader_url} compact $(etcdctl --endpoints {leader_url}"
@@ -44,7 +46,7 @@ def mib(size: float) -> str:
     impact="Every write is refused, in the whole cluster: only reads and deletes work. In"
     " Kubernetes nothing can be deployed and node leases expire.",
     runbook=(
-        *_DEFRAGMENT,
+        *DEFRAGMENT,
         Step(
             "Clear the alarm; it does not clear itself.",
             "etcdctl --endpoints {endpoints} alarm disarm",
@@ -81,6 +83,7 @@ def quota_exhausted(window: Window, limits: Limits) -> Iterator[Finding]:
             if share < 0.5
             else f": {share:.0%} of its {mib(size)} is live data and history"
         )
+        why += _alone(window, culprit)
     yield Finding(
         Subject.member(culprit) if named else CLUSTER,
         Severity.CRITICAL,
@@ -104,6 +107,24 @@ def quota_exhausted(window: Window, limits: Limits) -> Iterator[Finding]:
         ),
         confidence=0.98,
     )
+
+
+def _alone(window: Window, member: str) -> str:
+    """Return what tells that it is this member alone: the others are far from their quota."""
+    shares = {m: s for m in window.judgeable if (s := _share(window, m)) is not None}
+    own = shares.pop(member, None)
+    if own is None or not shares or max(shares.values()) > own / 2:
+        return ""
+    quota = window.number(member, QUOTA_BYTES, within=960.0) or 0.0
+    most = max(window.number(m, QUOTA_BYTES, within=960.0) or 0.0 for m in shares)
+    smaller = f"; its quota is only {mib(quota)}, theirs {mib(most)}" if quota < 0.9 * most else ""
+    return f"; it alone, the others are at {max(shares.values()):.0%} of theirs{smaller}"
+
+
+def _share(window: Window, member: str) -> float | None:
+    size = window.number(member, DB_BYTES, within=960.0)
+    quota = window.number(member, QUOTA_BYTES, within=960.0)
+    return size / quota if size and quota else None
 
 
 def _nospace(window: Window, member: str) -> bool:
@@ -138,7 +159,7 @@ def _alarms_in_errors(window: Window, member: str) -> tuple[Alarm, ...]:
     opens_after=1.0,
     closes_after=5.0,
     impact="None yet; at the quota every write is refused.",
-    runbook=_DEFRAGMENT,
+    runbook=DEFRAGMENT,
 )
 def quota_near(window: Window, limits: Limits) -> Iterator[Finding]:
     """A member's database file comes near its quota.
@@ -148,10 +169,10 @@ def quota_near(window: Window, limits: Limits) -> Iterator[Finding]:
     Means:   at 100 % the whole cluster becomes read-only.
     Next:    size in use tells whether a defragmentation helps.
     """
-    yield from _together(window, list(_near(window, limits)))
+    yield from together(window, list(_near(window, limits)))
 
 
-def _together(window: Window, found: Sequence[Finding]) -> Iterator[Finding]:
+def together(window: Window, found: Sequence[Finding]) -> Iterator[Finding]:
     """Yield one finding: that several members are alike is one matter, not one a member."""
     if len(found) < 2:
         yield from found
@@ -193,16 +214,23 @@ def _near(window: Window, limits: Limits) -> Iterator[Finding]:
         )
 
 
+# Who compacts or deletes on purpose defragments within this time.
+FREED_LATELY = 600.0
+
+
 @detector(
     "db-fragmented",
     needs=(DB_BYTES, DB_IN_USE_BYTES, QUOTA_BYTES),
     # Less than half in use, and the free pages are worth a twentieth of the quota: for the default
     # quota that is the 100 MB which the mixin asks for, for a small one it is less.
-    limits={"in_use": 0.5, "of_quota": 0.05},
+    # Free pages are used again, so a file that is far from its quota is a note only; near a half of
+    # it they decide whether writes are refused. Between, it is a warning unless the pages became
+    # free of late: then somebody compacts, and will defragment next.
+    limits={"in_use": 0.5, "of_quota": 0.05, "harmless": 0.25, "harmful": 0.5},
     opens_after=3.0,
     closes_after=3.0,
     impact="None yet; free pages count against the quota and are not given back by themselves.",
-    runbook=_DEFRAGMENT[1:],
+    runbook=DEFRAGMENT[1:],
 )
 def db_fragmented(window: Window, limits: Limits) -> Iterator[Finding]:
     """Most of a member's database file is free pages.
@@ -210,9 +238,9 @@ def db_fragmented(window: Window, limits: Limits) -> Iterator[Finding]:
     Signal:  size in use / physical size, and the free bytes as a share of the quota.
     Source:  Maintenance.Status, etcd_server_quota_backend_bytes.
     Means:   history was compacted or keys were deleted, and the file was never defragmented.
-    Alike:   real growth (size in use is near the physical size).
+    Alike:   real growth (size in use is near the physical size), a compaction a moment ago.
     """
-    yield from _together(window, list(_fragmented(window, limits)))
+    yield from together(window, list(_fragmented(window, limits)))
 
 
 def _fragmented(window: Window, limits: Limits) -> Iterator[Finding]:
@@ -223,9 +251,12 @@ def _fragmented(window: Window, limits: Limits) -> Iterator[Finding]:
             continue
         if used / size >= limits["in_use"] or size - used < limits["of_quota"] * quota:
             continue
+        share = size / quota
+        fresh = used < 0.8 * max(window.numbers(member, DB_IN_USE_BYTES, over=FREED_LATELY))
+        note = share < limits["harmless"] or (fresh and share < limits["harmful"])
         yield Finding(
             Subject.member(member),
-            Severity.WARNING,
+            Severity.INFO if note else Severity.WARNING,
             f"The database of {window.label(member)} is fragmented: only {mib(used)} of its"
             f" {mib(size)} are in use",
             (
@@ -234,3 +265,91 @@ def _fragmented(window: Window, limits: Limits) -> Iterator[Finding]:
             ),
             confidence=0.97,
         )
+
+
+# A round of defragmentations, or of restarts with another quota, is over after this.
+ROUND = 600.0
+# Sizes differ by a few pages always; twice the size is another history.
+TIMES_SMALLEST = 2.0
+
+
+@detector(
+    "db-size-uneven",
+    needs=(DB_BYTES, DB_IN_USE_BYTES, QUOTA_BYTES),
+    # etcd refuses writes in the whole cluster for one member's sake, so from the half of its quota
+    # on the largest file is a danger that the others' sizes hide.
+    limits={"times": TIMES_SMALLEST, "of_quota": 0.05, "warning": 0.5, "round": ROUND},
+    opens_after=5.0,
+    closes_after=5.0,
+    impact="One member alone makes the whole cluster read-only when its quota is full, while the"
+    " others look half empty.",
+    runbook=(
+        Step("Defragment the large one.", "etcdctl --endpoints {endpoint} defrag"),
+        Step("Give all members the same --quota-backend-bytes."),
+    ),
+)
+def db_size_uneven(window: Window, limits: Limits) -> Iterator[Finding]:
+    """One member's database file is much larger than the others', or its quota is another one.
+
+    Signal:  physical sizes that differ twofold at equal sizes in use; quotas that differ.
+    Source:  Maintenance.Status, etcd_server_quota_backend_bytes.
+    Means:   a defragmentation of some members only, or a flag that was changed by hand.
+    Alike:   a round of defragmentations or restarts that still goes on (ten minutes are given),
+             a member that is catching up (its size in use differs as well).
+    """
+    if len(window.judgeable) < 2 or _in_a_round(window, limits["round"]):
+        return
+    yield from _quotas_differ(window)
+    sizes = {m: window.number(m, DB_BYTES) or 0.0 for m in window.judgeable}
+    used = [window.number(m, DB_IN_USE_BYTES) or 0.0 for m in window.judgeable]
+    large = max(sizes, key=lambda m: sizes[m])
+    small = min(sizes.values())
+    quota = window.number(large, QUOTA_BYTES)
+    if not quota or not small or min(used) < 0.7 * max(used):
+        return
+    if sizes[large] <= limits["times"] * small or sizes[large] - small < limits["of_quota"] * quota:
+        return
+    share = sizes[large] / quota
+    yield Finding(
+        Subject.member(large),
+        Severity.WARNING if share > limits["warning"] else Severity.INFO,
+        f"The database of {window.label(large)} has {mib(sizes[large])}, {share:.0%} of its quota,"
+        f" while another member holds the same data in {mib(small)}: it was not defragmented",
+        tuple(
+            window.evidence(
+                m, DB_BYTES, size, limit=limits["times"] * small if m == large else None
+            )
+            for m, size in sizes.items()
+        ),
+        ruled_out=(RuledOut("quota-forecast", "all hold the same data, only the files differ"),),
+        confidence=0.95,
+    )
+
+
+def _quotas_differ(window: Window) -> Iterator[Finding]:
+    quotas = {m: q for m in window.judgeable if (q := window.number(m, QUOTA_BYTES))}
+    if len(set(quotas.values())) < 2:
+        return
+    least = min(quotas, key=lambda m: quotas[m])
+    yield Finding(
+        CLUSTER,
+        Severity.WARNING,
+        f"The quota of {window.label(least)} is {mib(quotas[least])}, that of others up to"
+        f" {mib(max(quotas.values()))}: the smallest one stops the whole cluster",
+        tuple(window.evidence(m, QUOTA_BYTES, quota) for m, quota in quotas.items()),
+        confidence=0.98,
+    )
+
+
+def _in_a_round(window: Window, lasts: float) -> bool:
+    """Return whether a member was defragmented or started in the last minutes."""
+    for member in window.members:
+        start = window.number(member.id, PROCESS_START)
+        sizes = window.numbers(member.id, DB_BYTES, over=lasts)
+        if start is not None and window.now - start < lasts:
+            return True
+        if any(b < 0.7 * a for a, b in pairwise(sizes)):
+            return True
+        if 1.0 in window.numbers(member.id, DEFRAG_INFLIGHT, over=lasts):
+            return True
+    return False

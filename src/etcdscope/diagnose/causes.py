@@ -45,6 +45,14 @@ _BEFORE = {
     ("quota-exhausted", "quota-near"): _EVER,
     ("quota-exhausted", "db-fragmented"): _EVER,
     ("db-fragmented", "quota-near"): _EVER,
+    ("db-size-uneven", "db-fragmented"): _EVER,
+    ("db-size-uneven", "quota-near"): _EVER,
+    ("quota-exhausted", "quota-forecast"): _EVER,
+    ("quota-exhausted", "db-size-uneven"): _EVER,
+    ("compaction-stalled", "quota-near"): _EVER,
+    ("compaction-stalled", "quota-forecast"): _EVER,
+    ("read-transaction-long", "quota-near"): _EVER,
+    ("read-transaction-long", "quota-forecast"): _EVER,
     ("certificate-expired", "certificate-expiring"): _EVER,
     ("leader-flapping", "leader-changed"): _EVER,
     # A log is read late where it was named late, and says for how long it has been so.
@@ -167,6 +175,18 @@ TABLE: tuple[Explanation, ...] = (
         within=15.0,
     ),
     *_explains(
+        "disk-hung",
+        anywhere=(*_LOSS, *_WRITES),
+        same=("member-isolated", "member-frozen", "wal-fsync-slow", "cpu-starved"),
+        touching=_LINKS,
+        within=15.0,
+    ),
+    *_explains(
+        "storage-stalled-together",
+        anywhere=(*_LOSS, *_WRITES, *_LINKS, "wal-fsync-slow", "member-isolated"),
+        within=15.0,
+    ),
+    *_explains(
         "cpu-starved",
         anywhere=(*_LOSS, *_WRITES),
         same=("wal-fsync-slow", "member-frozen", "member-isolated"),
@@ -195,6 +215,14 @@ TABLE: tuple[Explanation, ...] = (
     *_explains("leader-changed", anywhere=("proposals-failing",), lasting=15.0),
     *_explains("quota-exhausted", anywhere=("quota-near", "db-fragmented", "proposals-failing")),
     *_explains("db-fragmented", same=("quota-near",)),
+    *_explains("db-size-uneven", anywhere=("db-fragmented",), same=("quota-near",)),
+    *_explains("quota-exhausted", anywhere=("quota-forecast", "db-size-uneven")),
+    *_explains("compaction-stalled", anywhere=("quota-near", "quota-forecast")),
+    *_explains("read-transaction-long", same=("quota-near", "quota-forecast")),
+    *_explains("backend-commit-slow", anywhere=_WRITES, same=("link-lossy",), within=15.0),
+    *_explains(
+        "storage-stalled-together", anywhere=("backend-commit-slow", "disk-hung"), within=15.0
+    ),
     *_explains("certificate-expired", same=("certificate-expiring",)),
     *_explains("data-diverged", anywhere=("alarm-corrupt", "proposals-failing")),
     *_explains("alarm-corrupt", anywhere=("proposals-failing",)),
@@ -277,6 +305,13 @@ TABLE: tuple[Explanation, ...] = (
     ),
     *_explains("leader-changed", anywhere=("errors-rising",), lasting=15.0, within=20.0),
     *_explains("member-stopped", anywhere=("errors-rising",), lasting=15.0),
+    *_explains(  # it holds the backend's lock: the member serves nothing until it is done
+        "defrag-blocking",
+        anywhere=("proposals-failing", "leader-changed"),
+        same=("apply-lag", "backend-commit-slow", "member-frozen", "wal-fsync-slow", "cpu-starved"),
+        touching=_LINKS,
+        within=15.0,
+    ),
 )
 
 _BY_PAIR: dict[tuple[str, str], tuple[Explanation, ...]] = {}

@@ -213,8 +213,8 @@ def _match(followed: Followed, groups: Sequence[Group]) -> int | None:
 
 def _severity(group: Group, catalog: Mapping[str, Detector]) -> Severity:
     known = catalog.get(group.root.finding.detector)
-    if known and known.planned:
-        return Severity.INFO
+    if known and known.planned:  # what planned work explains does not make it worse
+        return group.root.finding.severity
     return max(
         (t.finding.severity for t in (group.root, *group.tracks.values())), default=Severity.INFO
     )

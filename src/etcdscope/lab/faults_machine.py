@@ -21,7 +21,7 @@ CGROUPS: Final = Path("/sys/fs/cgroup")
 
 @fault("slow-disk", target="leader", needs="ptrace", delay_s=0.3, files="all")
 async def slow_disk(on: Injection) -> None:
-    """Every fsync of the target takes delay_s longer; files=all, wal or backend.
+    """Every fsync of the target takes delay_s longer; files=all, wal or db.
 
     strace holds the calls up. Tracing alone (delay 0) costs what it stops: at 200 puts/s a put took
     2.2 ms in place of 1.1, etcd 18 % more of a core, strace 24 % of one. files=wal knows the
@@ -32,7 +32,7 @@ async def slow_disk(on: Injection) -> None:
 
 @fault("disk-hang", target="leader", needs="ptrace", files="all")
 async def disk_hang(on: Injection) -> None:
-    """No fsync of the target comes back, until it is healed; files=all, wal or backend."""
+    """No fsync of the target comes back, until it is healed; files=all, wal or db."""
     await _delay_fsync(on, HANG_S)
 
 
@@ -55,10 +55,11 @@ def _only(member: Member, files: str) -> Sequence[str]:
         return ()
     named = {
         "wal": sorted((member.data_dir / "member" / "wal").glob("*.wal")),
-        "backend": [member.data_dir / "member" / "snap" / "db"],
+        "db": [member.data_dir / "member" / "snap" / "db"],
     }
+    named["backend"] = named["db"]  # as it was called first
     if files not in named:
-        raise LabError(f"files={files}: write all, wal or backend")
+        raise LabError(f"files={files}: write all, wal or db")
     return [word for path in named[files] for word in ("-P", str(path))]
 
 

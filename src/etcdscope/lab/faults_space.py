@@ -5,7 +5,7 @@ import os
 from typing import Final
 
 from etcdscope.lab import questions
-from etcdscope.lab.gateway import after, encoded
+from etcdscope.lab.gateway import after, encoded, open_stream
 from etcdscope.lab.injection import Injection, fault
 from etcdscope.lab.spec import MIB, LabError
 
@@ -13,6 +13,10 @@ FILLER: Final = b"/lab/filler/"
 VALUE_BYTES: Final = MIB // 2
 # The quota is judged on the size at the last commit; so much cannot be on its way since.
 TOO_MUCH: Final = 128 * MIB
+SNAPSHOT_REQUEST: Final = (
+    b"POST /v3/maintenance/snapshot HTTP/1.1\r\nHost: etcd\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+)
 NO_SPACE: Final = "database space exceeded"
 
 
@@ -59,11 +63,65 @@ async def fragment(on: Injection) -> None:
     on.begins()
 
 
+@fault("fill", target="", bytes_per_s=MIB // 4)
+async def fill(on: Injection) -> None:
+    """Go on writing so many bytes a second, distinct keys, until healed or until the quota is full.
+
+    The quota is the lab's own; healing deletes, compacts, defragments and disarms.
+    """
+    if on.number("bytes_per_s") <= 0:
+        raise LabError("fill: bytes_per_s is above 0")
+    on.undo.push_async_callback(_give_back, on)
+    on.background(_go_on_filling(_Filling(on, VALUE_BYTES // 8), on.number("bytes_per_s")))
+    on.begins()
+
+
+async def _go_on_filling(filling: "_Filling", bytes_per_s: float) -> None:
+    due = asyncio.get_running_loop().time()
+    while not await filling.put():
+        due += filling.value_bytes / bytes_per_s
+        await asyncio.sleep(max(due - asyncio.get_running_loop().time(), 0.0))
+
+
+@fault("uneven", target="follower", bytes=32 * MIB)
+async def uneven(on: Injection) -> None:
+    """Fragment all databases, then defragment all but the target's; healed by defragmenting it."""
+    on.undo.push_async_callback(_give_back, on)
+    filling = _Filling(on)
+    goal = await filling.size() + on.number("bytes")
+    while await filling.size() < goal:
+        if await filling.put():
+            raise LabError("uneven: the quota was full first; write fewer bytes")
+    await _delete_and_compact(on)
+    for member in on.others:
+        if member.running:
+            await questions.ask(on.lab.gateway, member, "maintenance/defragment")
+    on.begins()
+
+
+@fault("slow-snapshot", target="follower")
+async def slow_snapshot(on: Injection) -> None:
+    """Ask the target for a snapshot and do not read it: a read transaction stays open until healed.
+
+    The database must be larger than what the sockets hold on the way, about 10 MB.
+    """
+    for member in on.targets:
+        reader, writer = await open_stream(member.client_url, on.lab.certificates)
+        on.undo.callback(writer.close)
+        writer.write(SNAPSHOT_REQUEST)
+        await writer.drain()
+        async with asyncio.timeout(10.0):
+            if b" 200 " not in await reader.readline():
+                raise LabError(f"{member.name} gives no snapshot")
+    on.begins()
+
+
 class _Filling:
     """Large distinct values, one after another, through the leader as it was at the start."""
 
-    def __init__(self, on: Injection) -> None:
+    def __init__(self, on: Injection, value_bytes: int = VALUE_BYTES) -> None:
         self._lab = on.lab
+        self.value_bytes = value_bytes
         self._leader: str | None = None
         self._count = 0
 
@@ -74,7 +132,7 @@ class _Filling:
         self._count += 1
         try:
             await self._lab.call(
-                "kv/put", member=leader, key=key, value=encoded(os.urandom(VALUE_BYTES))
+                "kv/put", member=leader, key=key, value=encoded(os.urandom(self.value_bytes))
             )
         except LabError as error:
             if NO_SPACE not in str(error):
@@ -139,4 +197,4 @@ async def _give_back(on: Injection) -> None:
             await lab.call("maintenance/alarm", action="DEACTIVATE", **alarm)
 
 
-KINDS = (quota, quota_near, fragment)
+KINDS = (quota, quota_near, fragment, fill, uneven, slow_snapshot)

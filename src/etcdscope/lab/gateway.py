@@ -1,10 +1,12 @@
 """What a lab asks its own members, over etcd's JSON gateway."""
 
+import asyncio
 import base64
 import json
 import ssl
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -20,12 +22,10 @@ class Gateway:
     """
 
     def __init__(self, certificates: Certificates | None) -> None:
-        context: ssl.SSLContext | bool = True
-        if certificates:
-            context = ssl.create_default_context(cafile=certificates.ca)
-            context.load_cert_chain(certificates.cert, certificates.key)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=context, force_close=True),
+            connector=aiohttp.TCPConnector(
+                limit=0, ssl=_context(certificates) or True, force_close=True
+            ),
             timeout=aiohttp.ClientTimeout(total=None),
         )
 
@@ -62,6 +62,24 @@ class Gateway:
                 return await answer.text()
         except (aiohttp.ClientError, OSError) as error:
             raise LabError(f"{url} does not answer: {error}") from error
+
+
+def _context(certificates: Certificates | None) -> ssl.SSLContext | None:
+    if not certificates:
+        return None
+    context = ssl.create_default_context(cafile=certificates.ca)
+    context.load_cert_chain(certificates.cert, certificates.key)
+    return context
+
+
+async def open_stream(
+    url: str, certificates: Certificates | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A bare connection to a member, with a small buffer, for who means to read slowly."""
+    at = urlsplit(url)
+    return await asyncio.open_connection(
+        at.hostname, at.port, ssl=_context(certificates), limit=4096
+    )
 
 
 def encoded(data: bytes) -> str:

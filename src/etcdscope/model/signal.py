@@ -41,8 +41,8 @@ class Signal:
     slashes between.
     ``where``: label values that a series must carry to count; ``unless``: that it must not carry.
     ``sparse``: series that say 0 are left out until they grow; there are hundreds. ``keep``:
-    seconds of history that judgement needs. ``first``/``last``: versions of etcd that have it; None
-    is "all we know".
+    seconds of history that judgement needs; ``every``: seconds between the points that are kept,
+    0 for all. ``first``/``last``: versions of etcd that have it; None is "all we know".
     """
 
     name: str
@@ -58,6 +58,8 @@ class Signal:
     last: tuple[int, int, int] | None = None
     unless: tuple[tuple[str, str], ...] = ()
     sparse: bool = False
+
+    every: float = 0.0
 
     @property
     def fresh(self) -> float:
@@ -621,6 +623,74 @@ PROCESS_AT = _declare(
     by="endpoint",
     keep=_METRICS_KEEP,
 )
+
+# --- space and its long memory -------------------------------------------------------------------
+COMMIT_REBALANCE = _declare(
+    "commit_rebalance",
+    _S,
+    _H,
+    _M,
+    "Part of a backend commit: joining pages that deletes have emptied.",
+    "etcd_debugging_disk_backend_commit_rebalance_duration_seconds",
+)
+COMMIT_SPILL = _declare(
+    "commit_spill",
+    _S,
+    _H,
+    _M,
+    "Part of a backend commit: finding free pages and copying to them.",
+    "etcd_debugging_disk_backend_commit_spill_duration_seconds",
+)
+COMMIT_WRITE = _declare(
+    "commit_write",
+    _S,
+    _H,
+    _M,
+    "Part of a backend commit: writing the pages and waiting for the disk.",
+    "etcd_debugging_disk_backend_commit_write_duration_seconds",
+)
+OPEN_READS = _declare(
+    "open_read_transactions",
+    _N,
+    _G,
+    _M,
+    "Open read transactions of the backend; etcd itself always holds one.",
+    "etcd_mvcc_db_open_read_transactions",
+    keep=_METRICS_KEEP,
+)
+COMPACTION_MS = _declare(
+    "compaction_ms",
+    _W,
+    _H,
+    _M,
+    "Durations of compactions, in milliseconds.",
+    "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds",
+    keep=_METRICS_KEEP,
+)
+# What a forecast looks back on: half a day, a point a minute, 90 kB a member and signal.
+_LONG_KEEP, _LONG_EVERY = 12 * 3600.0, 60.0
+LONG: dict[Signal, Signal] = {}
+
+
+def _remembered(signal: Signal) -> Signal:
+    """Declare a signal's long memory; the window fills it from the signal itself."""
+    long = Signal(
+        f"{signal.name}_long",
+        signal.unit,
+        signal.kind,
+        signal.source,
+        f"{signal.means} A point a minute.",
+        keep=_LONG_KEEP,
+        every=_LONG_EVERY,
+    )
+    TABLE[long.name] = LONG[signal] = long
+    return long
+
+
+DB_BYTES_LONG = _remembered(DB_BYTES)
+DB_IN_USE_BYTES_LONG = _remembered(DB_IN_USE_BYTES)
+COMPACT_REVISION_LONG = _remembered(COMPACT_REVISION)
+CURRENT_REVISION_LONG = _remembered(CURRENT_REVISION)
 
 # --- ourselves -----------------------------------------------------------------------------------
 LOOP_LAG = _declare(

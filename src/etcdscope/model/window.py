@@ -13,7 +13,7 @@ from etcdscope.model.cluster import Member, MemberList, quorum
 from etcdscope.model.finding import Evidence
 from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Failure, Histogram, Reading, Value
-from etcdscope.model.signal import MEMBER_LIST, Kind, Signal
+from etcdscope.model.signal import LONG, MEMBER_LIST, Kind, Signal
 
 # A member that nothing was heard from for so many seconds does not count as reachable.
 SILENT = 3.0
@@ -312,7 +312,7 @@ def slide(window: Window, readings: Sequence[Reading], now: float) -> Window:
     """Return the window at ``now`` with the readings in it and what is too old left out."""
     endpoints = dict(window.endpoints)
     for reading in readings:
-        if reading.member and reading.source not in HEARSAY:
+        if reading.member and reading.endpoint and reading.source not in HEARSAY:
             endpoints[reading.endpoint] = reading.member
     readings = [
         r if r.member else replace(r, member=endpoints.get(r.endpoint, "")) for r in readings
@@ -346,7 +346,18 @@ def _appended(
             kept = _trimmed(old, now - seen.signal.keep)
             by_key[seen.key] = (*kept, Point(reading.ended, value))
             new[at] = by_key
+            if long := LONG.get(seen.signal):
+                _remember(new, subject, long, Point(reading.ended, value))
     return new
+
+
+def _remember(
+    series: dict[tuple[str, Signal], Mapping[str, Series]], subject: str, long: Signal, point: Point
+) -> None:
+    """Append to a signal's long memory if the last point in it is old enough."""
+    old = series.get((subject, long), _NONE).get("", ())
+    if not old or point.at - old[-1].at >= long.every:
+        series[subject, long] = {"": (*_trimmed(old, point.at - long.keep), point)}
 
 
 def _trimmed(series: Series, oldest: float) -> Series:

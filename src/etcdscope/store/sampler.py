@@ -13,6 +13,7 @@ from etcdscope.model.ports import Sweep
 from etcdscope.model.reading import Histogram, Reading, Value
 from etcdscope.model.signal import TABLE, Kind, Signal, Unit
 
+REMEMBERED: Final = "history"  # the source of what a start of ours read back from here
 SLOT: Final = 5.0  # seconds; the slow cadence of /metrics
 
 
@@ -68,6 +69,8 @@ class Sampler:
         return None if self._number is None or not values else _slot(self._number, values)
 
     def _take(self, reading: Reading) -> None:
+        if reading.source == REMEMBERED:
+            return  # it came from here
         if reading.member:
             self._members[reading.endpoint] = reading.member
         if not reading.observations:
