@@ -235,6 +235,62 @@ async def retransmissions(lab: Lab, name: str) -> int:
 
 
 @on_the_shared_loop
+async def test_latency_delays_every_commit_by_the_round_trip(lab: Lab) -> None:
+    leader, *_ = await roles(lab)
+    quick = await quickest_put(lab, leader)
+
+    await lab.fault("latency", leader, delay_s=0.08)
+
+    assert 0.16 <= await quickest_put(lab, leader) < 0.16 + quick + 0.1
+    await lab.heal()
+    assert await quickest_put(lab, leader) < 0.08
+    assert await pacers(lab, leader) == []
+
+
+async def quickest_put(lab: Lab, name: str) -> float:
+    return min([await put_seconds(lab, name) for _ in range(6)])
+
+
+async def pacers(lab: Lab, name: str) -> list[str]:
+    """The queues of the kernel that still have a listener at the member's place."""
+    inside = lab.network.inside(lab.member(name).place)
+    found = await run((*inside, "cat", "/proc/self/net/netfilter/nfnetlink_queue"))
+    return found.splitlines()
+
+
+@on_the_shared_loop
+async def test_latency_in_one_direction_of_one_followers_traffic_spares_the_others(
+    lab: Lab,
+) -> None:
+    leader, follower, third = await roles(lab)
+
+    await lab.fault("latency", follower, delay_s=0.2, jitter_s=0.05, direction="in")
+
+    async def trails() -> bool:
+        said = (await raft(lab, leader))["progress"]
+        ids = {name: lab.member(name).member_id for name in (leader, follower, third)}
+        match = {name: int(said[member]["match"]) for name, member in ids.items()}
+        return match[leader] - match[follower] >= 5 and match[leader] - match[third] <= 1
+
+    await eventually(trails)
+    assert await quickest_put(lab, leader) < 0.1
+
+
+@on_the_shared_loop
+async def test_bandwidth_lets_only_so_many_bytes_through(lab: Lab) -> None:
+    leader, follower, _ = await roles(lab)
+
+    await lab.fault("bandwidth", follower, bytes_per_s=20_000)
+    value = "A" * 100_000
+    for _ in range(3):
+        await lab.call("kv/put", member=leader, key="YQ==", value=value)
+
+    await eventually(lambda: lags(lab, leader, follower))
+    await lab.heal()
+    await eventually(lambda: replicates(lab, leader, follower), within_s=25)
+
+
+@on_the_shared_loop
 async def test_client_cut_hides_a_member_from_us_only(lab: Lab) -> None:
     leader, follower, _ = await roles(lab)
 

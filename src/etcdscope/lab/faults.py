@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from etcdscope.lab import (
+    faults_delay,
     faults_machine,
     faults_membership,
     faults_network,
@@ -15,6 +16,7 @@ from etcdscope.lab.injection import FaultKind
 FAMILIES: Final = (
     faults_process,
     faults_network,
+    faults_delay,
     faults_machine,
     faults_space,
     faults_membership,
