@@ -74,6 +74,7 @@ class Knobs:
     certificate: float = 0.0
     clock: float = 0.0
     bursts: float = 0.0
+    rtt: float = 0.0
 
 
 @dataclass
@@ -217,6 +218,19 @@ class SimCluster:
         there = a.alive and b.alive and a.listed and b.listed
         return there and not (a.isolated or b.isolated) and frozenset((a.id, b.id)) not in self.cut
 
+    def rtt(self, a: SimMember, b: SimMember) -> float:
+        """Return the round trip between two members: each one's own way to the others counts."""
+        return 0.0 if a is b else max(a.knobs.rtt, b.knobs.rtt)
+
+    def read_index(self, m: SimMember) -> float:
+        """Return what a linearizable read waits for: the leader's quorum, and the way to it."""
+        leader = self.leader
+        if leader is None:
+            return 0.0
+        ways = sorted(self.rtt(leader, v) for v in self.voters if self.connected(leader, v))
+        needed = quorum(len(self.voters))
+        return self.rtt(m, leader) + (ways[needed - 1] if len(ways) >= needed else 0.0)
+
     # --- what time does ------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
@@ -290,7 +304,8 @@ class SimCluster:
             if fed and leader is not None:
                 missing = leader.index_committed - m.index_committed
                 m.index_committed += missing * comes_through(m.knobs.bursts, self.now, passed)
-                leader.match[m.id] = m.index_committed
+                on_the_way = self.writes * self.rtt(m, leader)
+                leader.match[m.id] = m.index_committed - on_the_way
                 fsyncs = min(self.writes, 1 / m.knobs.fsync) * passed
                 m.counters.fsyncs.add(m.knobs.fsync, fsyncs)
                 m.counters.commits.add(m.knobs.commit, min(self.writes, 10) * passed)

@@ -302,6 +302,7 @@ def _probed(cluster: SimCluster, m: SimMember, began: float, now: float) -> Read
     agreed = leader is not None and leader.heard_quorum == cluster.now
     reads = door == "open" and m.serving(now) and waited >= m.knobs.answers - GRAIN
     linear = reads and agreed and leader is not None and cluster.connected(m, leader)
+    linear = linear and cluster.read_index(m) < 1.0  # our client's own deadline
     if not linear and door != "refused" and waited < PROBE_BOUND:
         return None
     took = max(waited, m.knobs.answers if reads else 0.001)
@@ -315,7 +316,8 @@ def _probed(cluster: SimCluster, m: SimMember, began: float, now: float) -> Read
         Observation(CLOCK_OFFSET, m.knobs.clock),
     ]
     if linear:
-        seen.append(Observation(LINEARIZABLE_SECONDS, m.knobs.answers * 2))
+        waits = m.knobs.answers * 2 + cluster.read_index(m)
+        seen.append(Observation(LINEARIZABLE_SECONDS, waits))
     if m.knobs.certificate:
         seen.append(Observation(CERTIFICATE_END, T0 + m.knobs.certificate, "client"))
     told = _overridden(m, "probe", tuple(seen))

@@ -2,6 +2,8 @@
 
 from etcdscope.detect import (
     disk,
+    elections,
+    latency,
     leadership,
     member,
     membership,
@@ -19,8 +21,10 @@ from etcdscope.detect.detector import Detector
 FAMILIES = (
     quorum,
     leadership,
+    elections,
     member,
     network,
+    latency,
     raft,
     disk,
     space,

@@ -51,7 +51,7 @@ _BEFORE = {
 
 
 # Faults in their own right; the other effects are symptoms and states, which outlast a cause.
-_FAULTS = frozenset(
+FAULTS = frozenset(
     {
         "member-down",
         "member-frozen",
@@ -62,6 +62,8 @@ _FAULTS = frozenset(
         "cpu-starved",
         "link-lossy",
         "link-one-way",
+        "link-slow",
+        "link-saturated",
     }
 )
 
@@ -83,7 +85,7 @@ def _explains(
             _BEFORE.get((cause, effect), 15.0),
             within,
             lasting,
-            afterwards=effect not in _FAULTS,
+            afterwards=effect not in FAULTS,
         )
         for where, effects in (
             (Where.ANYWHERE, anywhere),
@@ -98,6 +100,7 @@ def _explains(
 _LOSS = ("quorum-margin-zero", "leader-changed", "leader-missing", "leader-flapping")
 _WRITES = ("proposals-failing", "apply-lag")
 _LINKS = ("link-lossy", "link-one-way")
+_WAITS = ("proposals-piling", "read-index-slow")
 
 TABLE: tuple[Explanation, ...] = (
     *_explains(
@@ -170,6 +173,54 @@ TABLE: tuple[Explanation, ...] = (
     *_explains("quota-exhausted", anywhere=("quota-near", "db-fragmented", "proposals-failing")),
     *_explains("db-fragmented", same=("quota-near",)),
     *_explains("certificate-expired", same=("certificate-expiring",)),
+    # Network and raft. What waits is a symptom of whatever holds raft up.
+    *(
+        row
+        for cause in (
+            "quorum-lost",
+            "leader-missing",
+            "leader-changed",
+            "leader-flapping",
+            "member-down",
+            "member-frozen",
+            "member-isolated",
+            "member-restarting",
+            "link-one-way",
+            "link-lossy",
+            "link-slow",
+            "link-saturated",
+            "snapshot-storm",
+            "wal-fsync-slow",
+            "cpu-starved",
+            "apply-lag",
+            "quota-exhausted",
+            "member-stopped",
+            "leader-transferred",
+        )
+        for row in _explains(cause, anywhere=_WAITS, within=15.0)
+    ),
+    *_explains(
+        "link-slow",
+        anywhere=("leader-changed", "leader-flapping", "leader-missing", "proposals-failing"),
+        touching=("link-lossy", "apply-lag"),
+        within=15.0,
+    ),
+    *_explains(
+        "link-saturated",
+        anywhere=("leader-changed", "leader-flapping", "leader-missing", "proposals-failing"),
+        touching=("link-slow", "link-lossy", "apply-lag"),
+        within=15.0,
+    ),
+    *_explains(
+        "snapshot-storm",
+        touching=("link-saturated", "link-slow", "link-lossy", "apply-lag"),
+        within=30.0,
+    ),
+    *_explains("timeouts-differ", anywhere=("leader-changed", "leader-flapping")),
+    *_explains("pre-vote-off", anywhere=("leader-changed", "leader-flapping")),
+    *_explains("wal-fsync-slow", touching=("link-slow",), within=15.0),
+    *_explains("cpu-starved", touching=("link-slow",), within=15.0),
+    *_explains("membership-changing", touching=("link-saturated",), within=15.0),
     # Planned work. It never explains a lost quorum, and a stalled cluster only for moments.
     *_explains(
         "member-stopped",

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from etcdscope.detect.detector import Detector
 from etcdscope.diagnose.causes import Explanation, meet, rows
-from etcdscope.model.finding import Finding, Severity, Subject
+from etcdscope.diagnose.ranking import ranked
+from etcdscope.model.finding import BlindSpot, Finding, NextTest, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Incident, Step
 
 Key = tuple[str, Subject]
@@ -52,6 +53,7 @@ class Context:
     cluster: str
     names: Mapping[str, str]
     blanks: Mapping[str, Mapping[str, str]]  # by hex member id; "" for the cluster
+    unseen: tuple[BlindSpot, ...] = ()  # what could not be looked at in this judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,12 +290,17 @@ def _worded(
     effects = sorted(
         {t.finding.detector for t in group.tracks.values() if t.finding.key != root.key}
     )
+    others = [t.finding for t in group.tracks.values() if t.finding.key != root.key]
+    instead = ranked(root, others, context.unseen)
+    test = instead.test and _blanks_filled(instead.test, blanks)
     return replace(
         incident,
-        evidence=root.evidence,
+        evidence=(*root.evidence, *instead.against),
         effects=tuple(effects),
         ruled_out=root.ruled_out,
-        next_test=root.next_test,
+        next_test=root.next_test or (str(test) if test else ""),
+        alternatives=instead.alternatives,
+        test=test,
         impact=known.impact if known else "",
         runbook=tuple(_filled(step, blanks) for step in known.runbook) if known else (),
         names=context.names,
@@ -307,6 +314,10 @@ class _Blanks(dict[str, str]):
 
 def _filled(step: Step, blanks: Mapping[str, str]) -> Step:
     return Step(step.say.format_map(_Blanks(blanks)), step.run.format_map(_Blanks(blanks)))
+
+
+def _blanks_filled(test: NextTest, blanks: Mapping[str, str]) -> NextTest:
+    return replace(test, run=test.run.format_map(_Blanks(blanks)))
 
 
 def _closed(

@@ -12,6 +12,7 @@ from rich.text import Text
 from etcdscope.detect.catalog import DETECTORS
 from etcdscope.detect.detector import Detector
 from etcdscope.diagnose.causes import TABLE as CAUSES
+from etcdscope.diagnose.separators import TABLE as SEPARATORS
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import BY_METRIC, TABLE, Signal
 from etcdscope.surfaces.lines import EMPTY, Line, fold, line
@@ -87,6 +88,12 @@ def _cause(known: Detector) -> Page:
     held = known.opens_after
     if held:
         facts["Told"] = f"after it has held for {count(held)} s"
+    told_apart = [
+        (row.test(known.id), row) for row in SEPARATORS if known.id in (row.one, row.other)
+    ]
+    for test, row in told_apart:
+        other = row.other if row.one == known.id else row.one
+        facts[f"Or {other}"] = str(test)
     if known.planned:
         facts["Planned"] = "work that somebody does on purpose; what it explains is told as info"
     return Page(
