@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etcdscope.detect.advertised import elsewhere
 from etcdscope.detect.catalog import DETECTORS
 from etcdscope.diagnose.step import State, step
 from etcdscope.engine import Deliver, Engine, SystemClock
@@ -24,7 +25,7 @@ from etcdscope.model.window import Window
 from etcdscope.sources.certificates import CertificatesSource
 from etcdscope.sources.members import MembersSource
 from etcdscope.sources.metrics import MetricsSource
-from etcdscope.sources.ports import PortsSource
+from etcdscope.sources.ports import AdvertisedSource, PortsSource
 from etcdscope.sources.presence import PresenceSource
 from etcdscope.sources.probe import ProbeSource
 from etcdscope.sources.raftvars import RaftvarsSource
@@ -233,7 +234,12 @@ async def _engine(
         engine = Engine(
             clock=clock,
             state=State(DETECTORS, settings.limits),
-            sources=_sources(access, client, http, peer, presence=held),
+            sources=(
+                *_sources(access, client, http, peer, presence=held),
+                AdvertisedSource(
+                    access.security, lambda endpoint: elsewhere(engine.state.window, endpoint)
+                ),
+            ),
             given=await _given(access),
             deliver=deliver,
             tick=tick,

@@ -1,6 +1,7 @@
 """All detectors, one line a family."""
 
 from etcdscope.detect import (
+    advertised,
     disk,
     elections,
     latency,
@@ -25,6 +26,7 @@ FAMILIES = (
     member,
     network,
     latency,
+    advertised,
     raft,
     disk,
     space,
