@@ -56,6 +56,8 @@ class Counters:
     received: dict[str, float] = field(default_factory=dict)
     unsent: dict[str, float] = field(default_factory=dict)
     disconnected: dict[str, float] = field(default_factory=dict)
+    sent: dict[str, float] = field(default_factory=dict)
+    rtts: dict[str, Counted] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,6 +77,8 @@ class Knobs:
     clock: float = 0.0
     bursts: float = 0.0
     rtt: float = 0.0
+    bulk: float = 0.0  # bytes a second that the leader sends it beside entries
+    claims: float = 0.001  # what etcd's RTT metric says of the way to it
 
 
 @dataclass
@@ -109,6 +113,8 @@ class SimMember:
     knobs: Knobs = field(default_factory=Knobs)
     counters: Counters = field(default_factory=Counters)
     overrides: dict[tuple[Signal, str], Value] = field(default_factory=dict)
+    flags: dict[str, str] = field(default_factory=dict)
+    advertised: str = ""
     active: dict[str, bool] = field(default_factory=dict)
 
     @property
@@ -204,7 +210,7 @@ class SimCluster:
                     m.id,
                     m.name if m.ever_started else "",
                     (f"http://{m.name}:2380",),
-                    (m.url,) if m.ever_started else (),
+                    (m.advertised or m.url,) if m.ever_started else (),
                     m.learner,
                 )
                 for m in self.listed
@@ -323,6 +329,11 @@ class SimCluster:
             self._apart.pop((a.id, b.id), None)
             a.active[b.id] = True
             # Followers have nothing to say to each other, but who campaigns asks for votes.
+            if a.role is Role.LEADER:
+                bulk = 800 + 100 * self.writes + b.knobs.bulk
+                a.counters.sent[b.id] = a.counters.sent.get(b.id, 0.0) + bulk * passed
+            if int(self.now / 30) != int((self.now - passed) / 30):  # etcd's prober
+                a.counters.rtts.setdefault(b.id, Counted()).add(b.knobs.claims, 1.0)
             if Role.LEADER in (a.role, b.role) or b.role is Role.PRE_CANDIDATE:
                 received = a.counters.received
                 received[b.id] = received.get(b.id, 0.0) + (800 + 100 * self.writes) * passed

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tests.scenarios.cluster import SimCluster, SimMember
+from tests.scenarios.cluster import Counted, SimCluster, SimMember
 
 from etcdscope.detect.runner import source_of
 from etcdscope.model.cluster import Alarm, Role
@@ -23,6 +23,7 @@ from etcdscope.model.signal import (
     DB_IN_USE_BYTES,
     DISCONNECTED_PEERS,
     FAREWELL,
+    FLAGS,
     HAS_LEADER,
     HEARTBEAT_SEND_FAILURES,
     IS_LEARNER,
@@ -34,6 +35,8 @@ from etcdscope.model.signal import (
     MEMBER_LIST,
     METRICS_SECONDS,
     PEER_RECEIVED_BYTES,
+    PEER_RTT,
+    PEER_SENT_BYTES,
     PEER_SENT_FAILURES,
     PORT_STATE,
     PRESENCE,
@@ -246,6 +249,7 @@ def _raftvars(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:
     yield Observation(RAFT_COMMIT, int(m.index_committed))
     yield Observation(RAFT_APPLIED, int(m.index_committed - m.knobs.behind))
     yield Observation(RAFTVARS_SECONDS, m.knobs.answers)
+    yield Observation(FLAGS, tuple(sorted(m.flags.items())))
     if m.role is Role.LEADER:
         yield Observation(LEAD_TRANSFEREE, m.transferee)
         for peer in cluster.listed:
@@ -273,6 +277,8 @@ def _metrics(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:
             yield Observation(ACTIVE_PEERS, float(m.active.get(peer.id, False)), peer.id)
             yield Observation(DISCONNECTED_PEERS, c.disconnected.get(peer.id, 0.0), peer.id)
             yield Observation(PEER_SENT_FAILURES, float(int(c.unsent.get(peer.id, 0))), peer.id)
+            yield Observation(PEER_SENT_BYTES, float(int(c.sent.get(peer.id, 0.0))), peer.id)
+            yield Observation(PEER_RTT, c.rtts.get(peer.id, Counted()).shown(), peer.id)
             if peer.id in c.received:
                 yield Observation(PEER_RECEIVED_BYTES, float(int(c.received[peer.id])), peer.id)
 

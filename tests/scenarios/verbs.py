@@ -166,6 +166,14 @@ def _promoted(cluster: SimCluster, m: SimMember, event: Event) -> None:
     m.learner = False
 
 
+def _flagged(cluster: SimCluster, m: SimMember, event: Event) -> None:
+    m.flags.update(event.settings)
+
+
+def _advertises(cluster: SimCluster, m: SimMember, event: Event) -> None:
+    m.advertised = "" if event.words == ("itself",) else event.words[0]
+
+
 _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "killed": _killed,
     "stopped": _stopped,
@@ -187,6 +195,8 @@ _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "sighted": _sighted,
     "removed": _removed,
     "promoted": _promoted,
+    "flagged": _flagged,
+    "advertises": _advertises,
 }
 
 

@@ -174,12 +174,14 @@ def _leaders_way(
         if m.id != lead and (d := replication_delay(window, lead, m.id)) is not None
     ]
     late = [d for d in delays if d > limit / 2]
-    followers = [m.id for m in window.voters if m.id != lead]
+    followers = [m.id for m in window.voters if window.word(m.id, RAFT_LEAD) == lead != m.id]
     if delays and len(late) <= len(delays) / 2:
         return  # the logs are in step: what waits is not the network
-    if not all(_itself_fine(window, m, limit) for m in followers if window.reachable(m)):
+    if not followers or not all(_itself_fine(window, m, limit) for m in followers):
         return
-    yield _slow(window, Subject.member(lead), lead, seen.quorum, limit, known)
+    # With one follower left its link is all that there is to judge.
+    whole = Subject.member(lead) if len(followers) > 1 else Subject.link(lead, followers[0])
+    yield _slow(window, whole, lead, seen.quorum, limit, known)
 
 
 def _far(window: Window, lead: str, member: str, seen: Ways | None, limit: float) -> float | None:

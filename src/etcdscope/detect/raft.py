@@ -131,6 +131,8 @@ def proposals_failing(window: Window, limits: Limits) -> Iterator[Finding]:
 WAITS = 1.0
 # Three scrapes under zoom, or two at the slow cadence.
 PILES_FOR = 3.0
+# The next scrape is due after five seconds.
+STALE = 6.5
 
 
 @detector(
@@ -162,12 +164,8 @@ def proposals_piling(window: Window, limits: Limits) -> Iterator[Finding]:
     """
     rate = max(_commits(window), 1e-3)
     for member in window.judgeable:
-        pending = window.numbers(member, PROPOSALS_PENDING, over=12.0)
-        points = window.points(member, PROPOSALS_PENDING, over=12.0)
-        recent = [n for n, p in zip(pending, points, strict=False) if p.at > window.now - 6.5]
-        if len(recent) < 2 or points[-1].at - points[-len(recent)].at < PILES_FOR:
-            continue
-        fewest = min(recent)
+        recent = _lately(window, member)
+        fewest = min(recent, default=0.0)
         if fewest < limits["pending"] or not (severity := limits.graded(fewest / rate)):
             continue
         leads = leader(window) == member
@@ -175,7 +173,7 @@ def proposals_piling(window: Window, limits: Limits) -> Iterator[Finding]:
         yield Finding(
             Subject.member(member),
             severity,
-            f"{recent[-1]:.0f} writes wait on {window.label(member)}: {where}",
+            f"{recent[0]:.0f} writes wait on {window.label(member)}: {where}",
             (
                 window.evidence(
                     member,
@@ -196,6 +194,18 @@ def proposals_piling(window: Window, limits: Limits) -> Iterator[Finding]:
             next_test="writes through another member: if they are quick, the way from this member"
             " to the leader; if not, the leader or its quorum.",
         )
+
+
+def _lately(window: Window, member: str) -> list[float]:
+    """Return the pending proposals of the newest scrapes that span long enough, newest first."""
+    points = window.points(member, PROPOSALS_PENDING, over=12.0)
+    newest = points[-1].at if points else 0.0
+    recent: list[float] = []
+    for point in reversed(points if newest > window.now - STALE else ()):
+        recent.append(float(point.value))  # type: ignore[arg-type]
+        if newest - point.at >= PILES_FOR:
+            return recent
+    return []
 
 
 def _commits(window: Window) -> float:

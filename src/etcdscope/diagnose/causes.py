@@ -47,6 +47,7 @@ _BEFORE = {
     ("db-fragmented", "quota-near"): _EVER,
     ("certificate-expired", "certificate-expiring"): _EVER,
     ("leader-flapping", "leader-changed"): _EVER,
+    ("snapshot-storm", "quorum-margin-zero"): _EVER,
 }
 
 
@@ -213,6 +214,7 @@ TABLE: tuple[Explanation, ...] = (
     ),
     *_explains(
         "snapshot-storm",
+        anywhere=("quorum-margin-zero",),
         touching=("link-saturated", "link-slow", "link-lossy", "apply-lag"),
         within=30.0,
     ),

@@ -165,11 +165,27 @@ def _root(track: Track, tracks: Mapping[Key, Track], now: float) -> Track:
         ]
         if not causes:
             return track
+        effect = track.finding
         track = max(
             causes,
-            key=lambda c: (c.last, c.finding.severity, c.finding.confidence, c.finding.detector),
+            key=lambda c: (
+                _concerns(c.finding, effect),
+                c.last,
+                c.finding.severity,
+                c.finding.confidence,
+                c.finding.detector,
+            ),
         )
         seen.add(track.finding.key)
+
+
+def _concerns(cause: Finding, effect: Finding) -> bool:
+    """Return whether the effect's own evidence names whom the cause is about.
+
+    Of two faults at once it tells whose consequence it is: the smaller margin is that of the
+    member that is missing, not of another whose disk is slow.
+    """
+    return any(e.member and cause.subject.touches(e.member) for e in effect.evidence)
 
 
 def _explained(cause: Track, effect: Track, now: float) -> bool:
