@@ -137,8 +137,10 @@ def _campaigns(window: Window) -> Iterator[Campaign]:
     """Yield who raised its term past that of the leader whom a quorum followed meanwhile."""
     lead = leader(window)
     for member in window.voters:
+        states = {p.at: p.value for p in window.points(member.id, RAFT_STATE)}
+        if "candidate" not in states.values():
+            continue
         points = window.points(member.id, RAFT_TERM, over=TOLD_FOR * 6)
-        states = {p.at: p.value for p in window.points(member.id, RAFT_STATE, over=TOLD_FOR * 6)}
         alone = [
             b
             for a, b in pairwise(points)
