@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etcdscope.detect.advertised import elsewhere
 from etcdscope.detect.catalog import DETECTORS
 from etcdscope.diagnose.step import State, step
 from etcdscope.engine import Deliver, Engine, SystemClock
@@ -25,7 +26,7 @@ from etcdscope.sources.certificates import CertificatesSource
 from etcdscope.sources.hashes import HashesSource, held_by
 from etcdscope.sources.members import MembersSource
 from etcdscope.sources.metrics import MetricsSource
-from etcdscope.sources.ports import PortsSource
+from etcdscope.sources.ports import AdvertisedSource, PortsSource
 from etcdscope.sources.presence import PresenceSource
 from etcdscope.sources.probe import ProbeSource
 from etcdscope.sources.raftvars import RaftvarsSource
@@ -261,7 +262,13 @@ async def _engine(
         engine = Engine(
             clock=clock,
             state=State(DETECTORS, settings.limits),
-            sources=(*_sources(access, client, http, peer, presence=held), *compared),
+            sources=(
+                *_sources(access, client, http, peer, presence=held),
+                *compared,
+                AdvertisedSource(
+                    access.security, lambda endpoint: elsewhere(engine.state.window, endpoint)
+                ),
+            ),
             given=await _given(access),
             deliver=deliver,
             tick=tick,

@@ -1,10 +1,12 @@
 """Findings become incidents: one a cause, opened, changed and closed once."""
 
+from dataclasses import replace
+
 import pytest
 from tests.diagnose.detectors import Following, T, finding
 
 from etcdscope.diagnose.incidents import FORGOTTEN, Followed, Tracking
-from etcdscope.model.finding import Severity
+from etcdscope.model.finding import Evidence, Severity
 
 DOWN = finding("member-down", "a2")
 MARGIN = finding("quorum-margin-zero")
@@ -247,3 +249,16 @@ def test_what_was_not_seen_for_a_minute_is_forgotten() -> None:
 @pytest.mark.parametrize("ident", ["unheard-of", "detector-failed"])
 def test_finding_of_no_detector_in_the_catalog_opens_as_well(ident: str) -> None:
     assert Following().see(finding(ident, "a1")) == [f"opened {ident} m1 warning"]
+
+
+def test_consequence_belongs_to_the_cause_that_its_evidence_names() -> None:
+    """Two faults at once: the margin is smaller because of who is missing, not of a slow disk."""
+    missing = Evidence("takes_part", "no", member="a2")
+    margin = replace(MARGIN, evidence=(missing,))
+    slow = finding("wal-fsync-slow", "a1", severity=Severity.CRITICAL, confidence=0.99)
+    following = Following()
+
+    following.see(slow, DOWN, margin, seconds=2)
+
+    effects = {i.cause: i.effects for i in following.incidents}
+    assert effects == {"wal-fsync-slow": (), "member-down": ("quorum-margin-zero",)}

@@ -16,8 +16,11 @@ from etcdscope.model.cluster import Role
 from etcdscope.model.finding import (
     CLUSTER,
     SELF,
+    Alternative,
     BlindSpot,
     Evidence,
+    NextTest,
+    Outcome,
     RuledOut,
     Severity,
     Subject,
@@ -144,6 +147,32 @@ def test_the_order_of_properties_is_stable() -> None:
         "confidence", "since", "until", "seconds", "note", "evidence", "effects", "ruled_out",
         "impact", "runbook", "next_test",
     ]  # fmt: skip
+
+
+def test_an_uncertain_incident_tells_what_it_may_be_instead() -> None:
+    test = NextTest(
+        "Ping it", "ping m1", (Outcome("all come", "link-slow"), Outcome("some", "link-lossy"))
+    )
+    unsure = replace(
+        INCIDENT, alternatives=(Alternative("link-lossy", 0.0714, "also seen"),), test=test
+    )
+
+    line = contract.line(effect(incident=unsure))
+
+    told = json.loads(line)
+    assert told["alternatives"] == [
+        {"cause": "link-lossy", "confidence": 0.071, "why": "also seen"}
+    ]
+    assert told["test"] == {
+        "say": "Ping it",
+        "run": "ping m1",
+        "then": [
+            {"sees": "all come", "cause": "link-slow"},
+            {"sees": "some", "cause": "link-lossy"},
+        ],
+    }
+    validator("watch-line").validate(told)
+    assert contract.line_of(effect(incident=unsure)) == contract.parse_line(line)
 
 
 def test_a_closed_incident_says_until_when_and_how_long() -> None:

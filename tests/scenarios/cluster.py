@@ -57,6 +57,8 @@ class Counters:
     received: dict[str, float] = field(default_factory=dict)
     unsent: dict[str, float] = field(default_factory=dict)
     disconnected: dict[str, float] = field(default_factory=dict)
+    sent: dict[str, float] = field(default_factory=dict)
+    rtts: dict[str, Counted] = field(default_factory=dict)
 
 
 @dataclass
@@ -76,6 +78,9 @@ class Knobs:
     clock: float = 0.0
     bursts: float = 0.0
     data: float = 0.0
+    rtt: float = 0.0
+    bulk: float = 0.0  # bytes a second that the leader sends it beside entries
+    claims: float = 0.001  # what etcd's RTT metric says of the way to it
 
 
 @dataclass
@@ -111,6 +116,8 @@ class SimMember:
     counters: Counters = field(default_factory=Counters)
     overrides: dict[tuple[Signal, str], Value] = field(default_factory=dict)
     said: list[LogEvent] = field(default_factory=list)  # lines of its log that nobody read yet
+    flags: dict[str, str] = field(default_factory=dict)
+    advertised: str = ""
     active: dict[str, bool] = field(default_factory=dict)
 
     @property
@@ -206,7 +213,7 @@ class SimCluster:
                     m.id,
                     m.name if m.ever_started else "",
                     (f"http://{m.name}:2380",),
-                    (m.url,) if m.ever_started else (),
+                    (m.advertised or m.url,) if m.ever_started else (),
                     m.learner,
                 )
                 for m in self.listed
@@ -219,6 +226,19 @@ class SimCluster:
             return a.alive
         there = a.alive and b.alive and a.listed and b.listed
         return there and not (a.isolated or b.isolated) and frozenset((a.id, b.id)) not in self.cut
+
+    def rtt(self, a: SimMember, b: SimMember) -> float:
+        """Return the round trip between two members: each one's own way to the others counts."""
+        return 0.0 if a is b else max(a.knobs.rtt, b.knobs.rtt)
+
+    def read_index(self, m: SimMember) -> float:
+        """Return what a linearizable read waits for: the leader's quorum, and the way to it."""
+        leader = self.leader
+        if leader is None:
+            return 0.0
+        ways = sorted(self.rtt(leader, v) for v in self.voters if self.connected(leader, v))
+        needed = quorum(len(self.voters))
+        return self.rtt(m, leader) + (ways[needed - 1] if len(ways) >= needed else 0.0)
 
     # --- what time does ------------------------------------------------------------------------
 
@@ -293,7 +313,8 @@ class SimCluster:
             if fed and leader is not None:
                 missing = leader.index_committed - m.index_committed
                 m.index_committed += missing * comes_through(m.knobs.bursts, self.now, passed)
-                leader.match[m.id] = m.index_committed
+                on_the_way = self.writes * self.rtt(m, leader)
+                leader.match[m.id] = m.index_committed - on_the_way
                 fsyncs = min(self.writes, 1 / m.knobs.fsync) * passed
                 m.counters.fsyncs.add(m.knobs.fsync, fsyncs)
                 m.counters.commits.add(m.knobs.commit, min(self.writes, 10) * passed)
@@ -311,6 +332,11 @@ class SimCluster:
             self._apart.pop((a.id, b.id), None)
             a.active[b.id] = True
             # Followers have nothing to say to each other, but who campaigns asks for votes.
+            if a.role is Role.LEADER:
+                bulk = 800 + 100 * self.writes + b.knobs.bulk
+                a.counters.sent[b.id] = a.counters.sent.get(b.id, 0.0) + bulk * passed
+            if int(self.now / 30) != int((self.now - passed) / 30):  # etcd's prober
+                a.counters.rtts.setdefault(b.id, Counted()).add(b.knobs.claims, 1.0)
             if Role.LEADER in (a.role, b.role) or b.role is Role.PRE_CANDIDATE:
                 received = a.counters.received
                 received[b.id] = received.get(b.id, 0.0) + (800 + 100 * self.writes) * passed

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tests.scenarios.cluster import SimCluster, SimMember
+from tests.scenarios.cluster import Counted, SimCluster, SimMember
 
 from etcdscope.detect.runner import source_of
 from etcdscope.model.cluster import Alarm, Hashed, Role
@@ -24,6 +24,7 @@ from etcdscope.model.signal import (
     DB_IN_USE_BYTES,
     DISCONNECTED_PEERS,
     FAREWELL,
+    FLAGS,
     HAS_LEADER,
     HASHED,
     HEARTBEAT_SEND_FAILURES,
@@ -38,6 +39,8 @@ from etcdscope.model.signal import (
     MEMORY,
     METRICS_SECONDS,
     PEER_RECEIVED_BYTES,
+    PEER_RTT,
+    PEER_SENT_BYTES,
     PEER_SENT_FAILURES,
     PORT_STATE,
     PRESENCE,
@@ -268,6 +271,7 @@ def _raftvars(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:
     yield Observation(RAFT_COMMIT, int(m.index_committed))
     yield Observation(RAFT_APPLIED, int(m.index_committed - m.knobs.behind))
     yield Observation(RAFTVARS_SECONDS, m.knobs.answers)
+    yield Observation(FLAGS, tuple(sorted(m.flags.items())))
     if m.role is Role.LEADER:
         yield Observation(LEAD_TRANSFEREE, m.transferee)
         for peer in cluster.listed:
@@ -295,6 +299,8 @@ def _metrics(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:
             yield Observation(ACTIVE_PEERS, float(m.active.get(peer.id, False)), peer.id)
             yield Observation(DISCONNECTED_PEERS, c.disconnected.get(peer.id, 0.0), peer.id)
             yield Observation(PEER_SENT_FAILURES, float(int(c.unsent.get(peer.id, 0))), peer.id)
+            yield Observation(PEER_SENT_BYTES, float(int(c.sent.get(peer.id, 0.0))), peer.id)
+            yield Observation(PEER_RTT, c.rtts.get(peer.id, Counted()).shown(), peer.id)
             if peer.id in c.received:
                 yield Observation(PEER_RECEIVED_BYTES, float(int(c.received[peer.id])), peer.id)
 
@@ -329,6 +335,7 @@ def _probed(cluster: SimCluster, m: SimMember, began: float, now: float) -> Read
     agreed = leader is not None and leader.heard_quorum == cluster.now
     reads = door == "open" and m.serving(now) and waited >= m.knobs.answers - GRAIN
     linear = reads and agreed and leader is not None and cluster.connected(m, leader)
+    linear = linear and cluster.read_index(m) < 1.0  # our client's own deadline
     if not linear and door != "refused" and waited < PROBE_BOUND:
         return None
     took = max(waited, m.knobs.answers if reads else 0.001)
@@ -342,7 +349,8 @@ def _probed(cluster: SimCluster, m: SimMember, began: float, now: float) -> Read
         Observation(CLOCK_OFFSET, m.knobs.clock),
     ]
     if linear:
-        seen.append(Observation(LINEARIZABLE_SECONDS, m.knobs.answers * 2))
+        waits = m.knobs.answers * 2 + cluster.read_index(m)
+        seen.append(Observation(LINEARIZABLE_SECONDS, waits))
     if m.knobs.certificate:
         seen.append(Observation(CERTIFICATE_END, T0 + m.knobs.certificate, "client"))
     told = _overridden(m, "probe", tuple(seen))

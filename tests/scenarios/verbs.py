@@ -183,6 +183,14 @@ def _restored(cluster: SimCluster, m: SimMember, event: Event) -> None:
     m.match, m.term = {}, 1
 
 
+def _flagged(cluster: SimCluster, m: SimMember, event: Event) -> None:
+    m.flags.update(event.settings)
+
+
+def _advertises(cluster: SimCluster, m: SimMember, event: Event) -> None:
+    m.advertised = "" if event.words == ("itself",) else event.words[0]
+
+
 _NUMBERS = frozenset({"seconds", "bytes", "entries", "count", "term", "index"})
 _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "killed": _killed,
@@ -207,6 +215,8 @@ _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "says": _says,
     "promoted": _promoted,
     "restored": _restored,
+    "flagged": _flagged,
+    "advertises": _advertises,
 }
 
 

@@ -10,7 +10,7 @@ from etcdscope.etcd.endpoint import parse_endpoint
 from etcdscope.etcd.settings import Security
 from etcdscope.model import signal as s
 from etcdscope.sources.knock import advertised_port, knock
-from etcdscope.sources.ports import PortsSource
+from etcdscope.sources.ports import MOST_URLS, AdvertisedSource, PortsSource
 
 
 async def closed_port() -> str:
@@ -63,3 +63,25 @@ async def test_a_port_without_a_name_is_unresolved() -> None:
 @pytest.mark.parametrize("url", ["", "unix:///run/etcd.sock", "http://m1", "http://m1:0"])
 def test_what_is_no_port_is_none(url: str) -> None:
     assert advertised_port(url) is None
+
+
+async def test_advertised_urls_are_knocked_on_by_name() -> None:
+    gone = await closed_port()
+    async with listening() as url:
+        source = AdvertisedSource(Security(), lambda _: (url, gone, "unix:///run/etcd.sock"))
+        reading = await source.read("http://given:2379", 100.0)
+
+    assert (reading.source, reading.failure) == ("advertised", None)
+    assert values(reading, s.ADVERTISED_STATE) == {
+        url: "open",
+        gone: "refused",
+        "unix:///run/etcd.sock": "unresolved",
+    }
+
+
+async def test_a_member_that_advertises_very_much_is_knocked_on_a_little() -> None:
+    source = AdvertisedSource(Security(), lambda _: [f"nonsense{i}" for i in range(1000)])
+
+    reading = await source.read("http://given:2379", 100.0)
+
+    assert len(reading.observations) == MOST_URLS

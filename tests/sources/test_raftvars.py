@@ -70,6 +70,29 @@ async def test_words_of_other_versions_are_understood() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cmdline", "kept"),
+    [
+        ('["etcd"]', ()),
+        ('["etcd", "--name=m1", "--election-timeout=5000"]', (("election-timeout", "5000"),)),
+        ('["etcd", "-heartbeat-interval", "500", "x"]', (("heartbeat-interval", "500"),)),
+        ('["etcd", "--pre-vote"]', (("pre-vote", "true"),)),
+        ('["etcd", "--pre-vote=false"]', (("pre-vote", "false"),)),
+        ('["etcd", "--config-file", "/secret"]', (("config-file", "given"),)),
+        ('["etcd", "--election-timeout=secret secret", "--election-timeout"]', ()),
+        ('["etcd", "--initial-cluster-token=secret"]', ()),
+    ],
+)
+async def test_of_the_command_line_only_rafts_settings_are_kept(
+    cmdline: str, kept: tuple[tuple[str, str], ...]
+) -> None:
+    status = '{"id":"1","term":3,"lead":"1","commit":4,"raftState":"StateFollower","applied":4}'
+    reading = await read(f'{{"cmdline": {cmdline}, "raft.status": {status}}}'.encode())
+
+    assert value(reading, s.FLAGS) == kept
+    assert "secret" not in str(reading)
+
+
+@pytest.mark.parametrize(
     ("pages", "failure", "says"),
     [
         (FakePages(error=EtcdError(Failure.TIMEOUT, "late")), Failure.TIMEOUT, "late"),

@@ -3,7 +3,17 @@
 from dataclasses import replace
 
 from etcdscope.model.cluster import Role, quorum
-from etcdscope.model.finding import CLUSTER, BlindSpot, Evidence, RuledOut, Severity, Subject
+from etcdscope.model.finding import (
+    CLUSTER,
+    Alternative,
+    BlindSpot,
+    Evidence,
+    NextTest,
+    Outcome,
+    RuledOut,
+    Severity,
+    Subject,
+)
 from etcdscope.model.incident import (
     Effect,
     EffectKind,
@@ -186,6 +196,15 @@ UNSURE = incident(
     "m3 does not answer us, but m1 and m2 still hear it",
     confidence=0.6,
     next_test="Ask m3 on its own host: etcdctl endpoint status.",
+    alternatives=(
+        Alternative("member-down", 0.3, "its host may have gone since they last heard it"),
+        Alternative("member-frozen", 0.05, "it may stand still"),
+    ),
+    test=NextTest(
+        "Ask m3 on its own host",
+        "etcdctl --endpoints http://10.0.0.3:2379 endpoint status",
+        (Outcome("it answers", "member-unreachable"), Outcome("nothing does", "member-down")),
+    ),
 )
 METRICS_HIDDEN = BlindSpot(
     "metrics",

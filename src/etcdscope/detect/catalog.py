@@ -1,14 +1,17 @@
 """All detectors, one line a family."""
 
 from etcdscope.detect import (
+    advertised,
     backend,
     clients,
     data,
     disk,
+    elections,
     files,
     forecast,
     history,
     identity,
+    latency,
     leadership,
     member,
     membership,
@@ -29,8 +32,11 @@ from etcdscope.detect.detector import Detector
 FAMILIES = (
     quorum,
     leadership,
+    elections,
     member,
     network,
+    latency,
+    advertised,
     raft,
     disk,
     backend,

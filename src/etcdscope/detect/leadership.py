@@ -136,7 +136,7 @@ def leader_changed(window: Window, limits: Limits) -> Iterator[Finding]:
         CLUSTER,
         Severity.INFO,
         f"Leadership went from {window.label(old)} to {to}{why}",
-        (window.evidence(new, RAFT_LEAD, window.label(new), says="leads now"),),
+        (window.evidence(old, RAFT_LEAD, window.label(new), says="leads now in its place"),),
         confidence=0.95,
     )
 

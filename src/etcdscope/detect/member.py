@@ -27,7 +27,15 @@ from etcdscope.detect.testimony import (
     still_listed,
     testimony,
 )
-from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
+from etcdscope.model.finding import (
+    Alternative,
+    Evidence,
+    Finding,
+    Limits,
+    RuledOut,
+    Severity,
+    Subject,
+)
 from etcdscope.model.incident import Step
 from etcdscope.model.reading import Failure
 from etcdscope.model.signal import (
@@ -348,6 +356,9 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
                 ),
             ),
             confidence=0.95 if deaf else 0.75,
+            alternatives=()
+            if deaf
+            else (Alternative("link-one-way", 0.2, "one of the others may still hear it"),),
             next_test=""
             if deaf
             else "Within two seconds the others' received bytes will tell"

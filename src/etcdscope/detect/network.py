@@ -15,7 +15,15 @@ from etcdscope.detect.detector import detector
 from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.process import starved
 from etcdscope.detect.testimony import dissent, leader, received_growth
-from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
+from etcdscope.model.finding import (
+    Alternative,
+    Evidence,
+    Finding,
+    Limits,
+    RuledOut,
+    Severity,
+    Subject,
+)
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
     ACTIVE_PEERS,
@@ -169,6 +177,10 @@ _ITSELF_FINE = (
     RuledOut("link-one-way", "something still comes through"),
 )
 
+_ALSO_LOSES = (
+    Alternative("link-saturated", 0.12, "a line that is too thin loses what does not fit, too"),
+)
+
 # What comes through twice, this many seconds apart, comes through a lossy link, not a mended one.
 AGAIN = 0.9
 # And the first of it comes soon; after longer nothing the link was cut, and is being mended.
@@ -231,8 +243,9 @@ def link_lossy(window: Window, limits: Limits) -> Iterator[Finding]:
     Source:  progress at /debug/vars of the leader; WAL fsync of the follower.
     Means:   a bad cable or port, an overloaded switch, a wrong MTU. etcd's log may speak of
              "clock drift" here, which is wrong.
-    Alike:   link-one-way (nothing comes through), wal-fsync-slow and cpu-starved (the follower
-             itself is slow), a follower that is catching up after a restart (its lag shrinks).
+    Alike:   link-one-way (nothing comes through), link-slow (it trails by as much all the time, and
+             moves at every look), wal-fsync-slow and cpu-starved (the follower itself is slow), a
+             follower that is catching up after a restart (its lag shrinks).
     """
     lead = leader(window)
     if not lead:
@@ -248,6 +261,7 @@ def link_lossy(window: Window, limits: Limits) -> Iterator[Finding]:
             tuple(lossy.values()),
             ruled_out=_ITSELF_FINE,
             confidence=0.8,
+            alternatives=_ALSO_LOSES,
         )
         return
     for member, evidence in lossy.items():
@@ -259,7 +273,7 @@ def link_lossy(window: Window, limits: Limits) -> Iterator[Finding]:
             (evidence,),
             ruled_out=_ITSELF_FINE,
             confidence=0.8,
-            next_test="ss -ti on either host: retransmits on port 2380 prove it.",
+            alternatives=_ALSO_LOSES,
         )
 
 
@@ -268,7 +282,8 @@ def _lossy(window: Window, lead: str, member: str, limits: Limits) -> Evidence |
         return None
     behind = trail(window, lead, member)
     if behind and not behind.shrinks and _trickles(window, lead, member, behind):
-        if window.now - behind.since >= 1.0 and _disk_is_fine(window, member, behind.since):
+        told = window.now - behind.since >= 1.0 and _in_bursts(window, behind)
+        if told and _disk_is_fine(window, member, behind.since):
             return window.evidence(
                 lead,
                 PROGRESS_MATCH,
@@ -290,6 +305,22 @@ def _lossy(window: Window, lead: str, member: str, limits: Limits) -> Evidence |
             says=f"it lost sight of the leader {flips} times in 15 s",
         )
     return None
+
+
+def idle(window: Window, behind: Trail) -> float:
+    """Return for how long at most nothing moved, once something had begun to; inf if it has not."""
+    times = (*behind.moved, window.now)
+    return max((b - a for a, b in pairwise(times)), default=float("inf"))
+
+
+def _in_bursts(window: Window, behind: Trail) -> bool:
+    """Return whether it moves now and then; over a link that is merely slow it moves all the time.
+
+    Such a link keeps still once, for a round trip.
+    """
+    if not behind.moved and behind.seconds < FLAT_FOR:
+        return False
+    return idle(window, behind) >= TRAILS
 
 
 def _trickles(window: Window, lead: str, member: str, behind: Trail) -> bool:

@@ -6,7 +6,15 @@ from statistics import median
 
 from etcdscope.detect.detector import detector
 from etcdscope.detect.testimony import Door, door, leader, own_stall
-from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
+from etcdscope.model.finding import (
+    Alternative,
+    Evidence,
+    Finding,
+    Limits,
+    RuledOut,
+    Severity,
+    Subject,
+)
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
     CONNECT_SECONDS,
@@ -167,4 +175,8 @@ def _starved(window: Window, member: str, own: Answers, others: float | None) ->
         tuple(evidence),
         ruled_out=tuple(ruled_out),
         confidence=0.88,
+        alternatives=(
+            Alternative("wal-fsync-slow", 0.06, "a disk that stalls may make answers late as well"),
+            Alternative("memory-exhausted", 0.04, "a process that swaps is short of time, too"),
+        ),
     )

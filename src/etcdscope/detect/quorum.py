@@ -242,6 +242,10 @@ def quorum_margin_zero(window: Window, limits: Limits) -> Iterator[Finding]:
                 "all sources",
                 says="voters that may still be lost",
             ),
+            *(
+                Evidence("takes_part", "no", source="all sources", member=m, says="it is missing")
+                for m in missing
+            ),
         ),
         confidence=0.95,
     )

@@ -67,11 +67,12 @@ _BEFORE = {
     ("data-dir-empty", "member-unreachable"): _EVER,
     ("data-dir-empty", "member-down"): _EVER,
     ("data-dir-empty", "quorum-margin-zero"): _EVER,
+    ("snapshot-storm", "quorum-margin-zero"): _EVER,
 }
 
 
 # Faults in their own right; the other effects are symptoms and states, which outlast a cause.
-_FAULTS = frozenset(
+FAULTS = frozenset(
     {
         "member-down",
         "member-frozen",
@@ -82,6 +83,8 @@ _FAULTS = frozenset(
         "cpu-starved",
         "link-lossy",
         "link-one-way",
+        "link-slow",
+        "link-saturated",
     }
 )
 
@@ -103,7 +106,7 @@ def _explains(
             _BEFORE.get((cause, effect), 15.0),
             within,
             lasting,
-            afterwards=effect not in _FAULTS,
+            afterwards=effect not in FAULTS,
         )
         for where, effects in (
             (Where.ANYWHERE, anywhere),
@@ -118,6 +121,7 @@ def _explains(
 _LOSS = ("quorum-margin-zero", "leader-changed", "leader-missing", "leader-flapping")
 _WRITES = ("proposals-failing", "apply-lag")
 _LINKS = ("link-lossy", "link-one-way")
+_WAITS = ("proposals-piling", "read-index-slow")
 
 TABLE: tuple[Explanation, ...] = (
     *_explains(
@@ -254,6 +258,55 @@ TABLE: tuple[Explanation, ...] = (
     *_explains("learner-stuck", same=("learners-at-maximum",)),
     *_explains("membership-diverged", same=("member-list-stale",)),
     *_explains("membership-changing", anywhere=("reconfiguration-refused", "member-list-stale")),
+    # Network and raft. What waits is a symptom of whatever holds raft up.
+    *(
+        row
+        for cause in (
+            "quorum-lost",
+            "leader-missing",
+            "leader-changed",
+            "leader-flapping",
+            "member-down",
+            "member-frozen",
+            "member-isolated",
+            "member-restarting",
+            "link-one-way",
+            "link-lossy",
+            "link-slow",
+            "link-saturated",
+            "snapshot-storm",
+            "wal-fsync-slow",
+            "cpu-starved",
+            "apply-lag",
+            "quota-exhausted",
+            "member-stopped",
+            "leader-transferred",
+        )
+        for row in _explains(cause, anywhere=_WAITS, within=15.0)
+    ),
+    *_explains(
+        "link-slow",
+        anywhere=("leader-changed", "leader-flapping", "leader-missing", "proposals-failing"),
+        touching=("link-lossy", "apply-lag"),
+        within=15.0,
+    ),
+    *_explains(
+        "link-saturated",
+        anywhere=("leader-changed", "leader-flapping", "leader-missing", "proposals-failing"),
+        touching=("link-slow", "link-lossy", "apply-lag"),
+        within=15.0,
+    ),
+    *_explains(
+        "snapshot-storm",
+        anywhere=("quorum-margin-zero",),
+        touching=("link-saturated", "link-slow", "link-lossy", "apply-lag"),
+        within=30.0,
+    ),
+    *_explains("timeouts-differ", anywhere=("leader-changed", "leader-flapping")),
+    *_explains("pre-vote-off", anywhere=("leader-changed", "leader-flapping")),
+    *_explains("wal-fsync-slow", touching=("link-slow",), within=15.0),
+    *_explains("cpu-starved", touching=("link-slow",), within=15.0),
+    *_explains("membership-changing", touching=("link-saturated",), within=15.0),
     # Planned work. It never explains a lost quorum, and a stalled cluster only for moments.
     *_explains(
         "member-stopped",

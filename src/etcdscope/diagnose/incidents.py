@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from etcdscope.detect.detector import Detector
 from etcdscope.diagnose.causes import Explanation, meet, rows
-from etcdscope.model.finding import Finding, Severity, Subject
+from etcdscope.diagnose.ranking import ranked
+from etcdscope.model.finding import BlindSpot, Finding, NextTest, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Incident, Step
 
 Key = tuple[str, Subject]
@@ -52,6 +53,7 @@ class Context:
     cluster: str
     names: Mapping[str, str]
     blanks: Mapping[str, Mapping[str, str]]  # by hex member id; "" for the cluster
+    unseen: tuple[BlindSpot, ...] = ()  # what could not be looked at in this judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +165,27 @@ def _root(track: Track, tracks: Mapping[Key, Track], now: float) -> Track:
         ]
         if not causes:
             return track
+        effect = track.finding
         track = max(
             causes,
-            key=lambda c: (c.last, c.finding.severity, c.finding.confidence, c.finding.detector),
+            key=lambda c: (
+                _concerns(c.finding, effect),
+                c.last,
+                c.finding.severity,
+                c.finding.confidence,
+                c.finding.detector,
+            ),
         )
         seen.add(track.finding.key)
+
+
+def _concerns(cause: Finding, effect: Finding) -> bool:
+    """Return whether the effect's own evidence names whom the cause is about.
+
+    Of two faults at once it tells whose consequence it is: the smaller margin is that of the
+    member that is missing, not of another whose disk is slow.
+    """
+    return any(e.member and cause.subject.touches(e.member) for e in effect.evidence)
 
 
 def _explained(cause: Track, effect: Track, now: float) -> bool:
@@ -288,12 +306,17 @@ def _worded(
     effects = sorted(
         {t.finding.detector for t in group.tracks.values() if t.finding.key != root.key}
     )
+    others = [t.finding for t in group.tracks.values() if t.finding.key != root.key]
+    instead = ranked(root, others, context.unseen)
+    test = instead.test and _blanks_filled(instead.test, blanks)
     return replace(
         incident,
-        evidence=root.evidence,
+        evidence=(*root.evidence, *instead.against),
         effects=tuple(effects),
         ruled_out=root.ruled_out,
-        next_test=root.next_test,
+        next_test=root.next_test or (str(test) if test else ""),
+        alternatives=instead.alternatives,
+        test=test,
         impact=known.impact if known else "",
         runbook=tuple(_filled(step, blanks) for step in known.runbook) if known else (),
         names=context.names,
@@ -307,6 +330,10 @@ class _Blanks(dict[str, str]):
 
 def _filled(step: Step, blanks: Mapping[str, str]) -> Step:
     return Step(step.say.format_map(_Blanks(blanks)), step.run.format_map(_Blanks(blanks)))
+
+
+def _blanks_filled(test: NextTest, blanks: Mapping[str, str]) -> NextTest:
+    return replace(test, run=test.run.format_map(_Blanks(blanks)))
 
 
 def _closed(

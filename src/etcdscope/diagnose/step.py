@@ -81,7 +81,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     window = replace(window, memory=remember(_given(readings) or window.memory, window))
     judged = judge(state.detectors, window, state.limits)
     catalog = {d.id: d for d in state.detectors}
-    context = _context(window)
+    context = replace(_context(window), unseen=judged.blind_spots)
     tracking, effects = follow(state.tracking, judged.findings, now, catalog, context)
     blind, sighted = _blindness(state.blind, judged.blind_spots, now, context)
     moved = replace(state, window=window, tracking=tracking, judged=judged, blind=blind)

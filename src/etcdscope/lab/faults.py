@@ -6,6 +6,7 @@ from typing import Final
 from etcdscope.lab import (
     faults_clients,
     faults_data,
+    faults_delay,
     faults_files,
     faults_identity,
     faults_machine,
@@ -19,6 +20,7 @@ from etcdscope.lab.injection import FaultKind
 FAMILIES: Final = (
     faults_process,
     faults_network,
+    faults_delay,
     faults_machine,
     faults_space,
     faults_membership,

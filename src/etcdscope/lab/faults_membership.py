@@ -1,4 +1,4 @@
-"""Faults of the member list: learners that stay learners, voters that never come."""
+"""Faults of the member list: learners that stay so, voters that never come, wrong addresses."""
 
 from etcdscope.lab.injection import Injection, fault
 
@@ -18,6 +18,17 @@ async def unstarted(on: Injection) -> None:
     await _add(on, learner=False, start=False)
 
 
+@fault("advertise", target="follower", url="http://127.0.0.1:2379")
+async def advertise(on: Injection) -> None:
+    """Restart each target so that it advertises another client URL than the one it listens on."""
+    for member in on.targets:
+        member.with_advertised(on.text("url"))
+        on.undo.push_async_callback(on.lab.restart_member, member.name)
+        on.undo.callback(member.with_advertised, "")
+        await on.lab.restart_member(member.name)
+    on.begins()
+
+
 async def _add(on: Injection, *, learner: bool, start: bool) -> None:
     member = await on.lab.add_member(learner=learner, start=start)
     on.begins()
@@ -25,4 +36,4 @@ async def _add(on: Injection, *, learner: bool, start: bool) -> None:
     on.targets.append(member)
 
 
-KINDS = (learner, unstarted)
+KINDS = (learner, unstarted, advertise)

@@ -36,6 +36,7 @@ class Settings:
     token: str
     quota_bytes: int | None
     certificates: Certificates | None
+    advertised: str = ""  # another client URL than the one that it listens on
 
 
 @dataclass(slots=True)
@@ -120,6 +121,10 @@ class Member:
         """From its next start on."""
         self.settings = replace(self.settings, quota_bytes=quota_bytes)
 
+    def with_advertised(self, url: str) -> None:
+        """From its next start on; empty for its own."""
+        self.settings = replace(self.settings, advertised=url)
+
     def last_words(self) -> str:
         """Why it ended, as far as its log says."""
         try:
@@ -142,7 +147,7 @@ class Member:
             "name": self.name,
             "data-dir": str(self.data_dir),
             "listen-client-urls": self.client_url,
-            "advertise-client-urls": self.client_url,
+            "advertise-client-urls": settings.advertised or self.client_url,
             "listen-peer-urls": self.peer_url,
             "initial-advertise-peer-urls": self.peer_url,
             "initial-cluster": ",".join(f"{name}={url}" for name, url in settings.cluster.items()),

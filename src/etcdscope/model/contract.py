@@ -1,7 +1,8 @@
 """The JSON that others rely on: ``watch`` lines and the ``check`` object (DESIGN §11).
 
 Stable: fields may be added, never renamed or taken away. What is unknown or does not apply is left
-out, never null and never empty text; lists and true/false are always there. Times are ISO-8601 in
+out, never null and never empty text; lists and true/false are always there, but ``alternatives``
+only where there are any. Times are ISO-8601 in
 UTC with milliseconds and a Z. Members appear by name, with their hex id beside it. An incident or a
 blind spot in the ``check`` object is the very line that ``watch`` would print for it.
 """
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from etcdscope.model.finding import BlindSpot, Evidence, Subject
+from etcdscope.model.finding import BlindSpot, Evidence, NextTest, Subject
 from etcdscope.model.incident import Effect, EffectKind, Incident, MemberState, Verdict
 
 Moment = Annotated[
@@ -92,6 +93,31 @@ class StepObject(Struct, frozen=True, kw_only=True, omit_defaults=True):
     run: str | None = None
 
 
+class AlternativeObject(Struct, frozen=True, kw_only=True):
+    """What it may be instead, and how sure that would be."""
+
+    cause: str
+    confidence: Share
+    why: str
+
+
+class OutcomeObject(Struct, frozen=True, kw_only=True):
+    """What a test may show, and which cause it then is."""
+
+    sees: str
+    cause: str
+
+
+class TestObject(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What would tell the cause from the likeliest of its alternatives."""
+
+    __test__ = False  # not one of pytest's
+
+    say: str
+    run: str | None = None
+    then: tuple[OutcomeObject, ...]
+
+
 class IncidentLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An incident as it opened, changed or closed. Only closed ones have ``until``."""
 
@@ -114,6 +140,8 @@ class IncidentLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     impact: str | None = None
     runbook: tuple[StepObject, ...]
     next_test: str | None = None
+    alternatives: tuple[AlternativeObject, ...] = ()
+    test: TestObject | None = None
 
 
 class BlindSpotLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -291,7 +319,19 @@ def _incident_line(
         impact=incident.impact or None,
         runbook=tuple(StepObject(say=s.say, run=s.run or None) for s in incident.runbook),
         next_test=incident.next_test or None,
+        alternatives=tuple(
+            AlternativeObject(cause=a.cause, confidence=round(a.confidence, 3), why=a.why)
+            for a in incident.alternatives
+        ),
+        test=_test(incident.test),
     )
+
+
+def _test(test: NextTest | None) -> TestObject | None:
+    if test is None:
+        return None
+    then = tuple(OutcomeObject(sees=o.sees, cause=o.cause) for o in test.then)
+    return TestObject(say=test.say, run=test.run or None, then=then)
 
 
 def _blind_spot_line(

@@ -83,10 +83,41 @@ class RuledOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """What it may be instead: how sure that would be, 0 to 1, and what speaks for it."""
+
+    cause: str
+    confidence: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a test may show, and which cause it then is."""
+
+    sees: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextTest:
+    """What would tell causes apart that look alike: what to do, the command, what follows."""
+
+    say: str
+    run: str = ""
+    then: tuple[Outcome, ...] = ()
+
+    def __str__(self) -> str:
+        follows = "; ".join(f"if {o.sees}, it is {o.cause}" for o in self.then)
+        return f"{self.say}: {follows}." if follows else f"{self.say}."
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One detector's judgement of one subject.
 
     ``confidence``: 0 to 1. ``next_test``: where two causes cannot be told apart, what would.
+    ``alternatives``: what else the detector itself cannot exclude; diagnosis ranks them.
     ``detector``: its id, filled in by the detector's wrapper. ``traceback``: only of a detector
     that itself failed.
     """
@@ -100,6 +131,7 @@ class Finding:
     next_test: str = ""
     detector: str = ""
     traceback: str = ""
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def key(self) -> tuple[str, Subject]:

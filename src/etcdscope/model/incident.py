@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from etcdscope.model.cluster import Role
-from etcdscope.model.finding import BlindSpot, Evidence, Finding, RuledOut, Severity, Subject
+from etcdscope.model.finding import (
+    Alternative,
+    BlindSpot,
+    Evidence,
+    Finding,
+    NextTest,
+    RuledOut,
+    Severity,
+    Subject,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,8 @@ class Incident:
 
     ``id`` never changes, its ``cause`` may. ``since``: first sign; ``opened_at``: when it was
     told; both unix seconds. ``names``: hex member id → name when last judged. ``note``: how it
-    ended.
+    ended. ``alternatives``: what it may be instead, the likeliest first; ``test``: what would tell
+    the first of them from the cause.
     """
 
     id: str
@@ -43,6 +53,8 @@ class Incident:
     closed_at: float | None = None
     note: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    alternatives: tuple[Alternative, ...] = ()
+    test: NextTest | None = None
 
     @property
     def open(self) -> bool:

@@ -692,6 +692,45 @@ DB_IN_USE_BYTES_LONG = _remembered(DB_IN_USE_BYTES)
 COMPACT_REVISION_LONG = _remembered(COMPACT_REVISION)
 CURRENT_REVISION_LONG = _remembered(CURRENT_REVISION)
 
+
+# --- network and raft: flags, snapshots, advertised URLs ---------------------------------------
+FLAGS = _declare(
+    "flags",
+    _W,
+    _F,
+    _RV,
+    "Raft's settings on the member's command line, a tuple of (flag, value).",
+)
+SNAPSHOTS_SENT = _declare(
+    "snapshots_sent",
+    _N,
+    _C,
+    _M,
+    "Snapshots that were sent to that peer.",
+    "etcd_network_snapshot_send_success",
+    by="To",
+    keep=_METRICS_KEEP,
+)
+SNAPSHOT_SEND_FAILURES = _declare(
+    "snapshot_send_failures",
+    _N,
+    _C,
+    _M,
+    "Snapshots that could not be sent to that peer.",
+    "etcd_network_snapshot_send_failures",
+    by="To",
+    keep=_METRICS_KEEP,
+)
+ADVERTISED_STATE = _declare(
+    "advertised_state",
+    _W,
+    _T,
+    _TCP,
+    "open, refused, silent or unresolved, per client URL that is advertised and not looked at.",
+    by="url",
+    keep=620.0,
+)
+
 # --- ourselves -----------------------------------------------------------------------------------
 LOOP_LAG = _declare(
     "loop_lag", _S, _G, "etcdscope", "How late our own event loop woke: our own stall, not etcd's."

@@ -2,15 +2,20 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from etcdscope.etcd import tls
-from etcdscope.etcd.endpoint import parse_endpoint
+from etcdscope.etcd.endpoint import Endpoint, parse_endpoint
 from etcdscope.etcd.errors import EtcdError
 from etcdscope.etcd.settings import Security
 from etcdscope.model.ports import Pace
 from etcdscope.model.reading import Observation, Reading
-from etcdscope.model.signal import CONNECT_SECONDS, HANDSHAKE_SECONDS, PORT_STATE
+from etcdscope.model.signal import (
+    ADVERTISED_STATE,
+    CONNECT_SECONDS,
+    HANDSHAKE_SECONDS,
+    PORT_STATE,
+)
 from etcdscope.sources.knock import Knock, advertised_port, knock
 from etcdscope.sources.looking import Looking
 
@@ -18,6 +23,8 @@ from etcdscope.sources.looking import Looking
 BOUND = 0.6
 # The peer port behind TLS, once the client port gave no answer.
 SECOND_BOUND = 0.3
+# Nobody advertises more client URLs than this.
+MOST_URLS = 8
 
 
 class PortsSource:
@@ -55,6 +62,37 @@ class PortsSource:
             return tuple(_client_port(first))
         second = await knock(peer, SECOND_BOUND)
         return (*_client_port(first), Observation(PORT_STATE, second.state, "peer"))
+
+
+class AdvertisedSource:
+    """Knocks on the client URLs that a member advertises and that we do not look at anyway.
+
+    ``advertised``: those URLs of the member behind an endpoint.
+    Gives:   a Reading, by URL; empty where there are none.
+    Errors:  none leave.
+    """
+
+    name = "advertised"
+    pace = Pace(cadence=10.0, patience=2.0)
+
+    def __init__(self, security: Security, advertised: Callable[[str], Sequence[str]]) -> None:
+        self._advertised = advertised
+        self._shown = _Shown(security)
+
+    async def read(self, endpoint: str, at: float) -> Reading:
+        """Knock once on each, a few at most."""
+        looking = Looking(self.name, endpoint, at)
+        ports = [(url, advertised_port(url)) for url in self._advertised(endpoint)[:MOST_URLS]]
+        knocked = await asyncio.gather(*(self._state(port) for _, port in ports))
+        return looking.gave(
+            Observation(ADVERTISED_STATE, state, url)
+            for (url, _), state in zip(ports, knocked, strict=True)
+        )
+
+    async def _state(self, port: Endpoint | None) -> str:
+        if port is None:  # what a member advertises may be no URL at all
+            return "unresolved"
+        return (await knock(port, BOUND, self._shown.context() if port.tls else None)).state
 
 
 class _Shown:

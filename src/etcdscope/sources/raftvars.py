@@ -1,6 +1,8 @@
 """Reads raft's own state from a member's ``/debug/vars``."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -9,6 +11,7 @@ from etcdscope.model.cluster import Role
 from etcdscope.model.ports import Pace
 from etcdscope.model.reading import Failure, Observation, Reading
 from etcdscope.model.signal import (
+    FLAGS,
     LEAD_TRANSFEREE,
     PROGRESS_MATCH,
     PROGRESS_STATE,
@@ -33,6 +36,13 @@ _ROLES = {
 }
 
 
+# What of the command line is kept: raft's settings, and whether there is a file with more of them.
+# All else is forgotten at once, since it may hold secrets.
+KEPT_FLAGS = frozenset({"heartbeat-interval", "election-timeout", "pre-vote"})
+_FILE = "config-file"
+_PLAIN = re.compile(r"[a-z0-9.]{1,16}")
+
+
 class Progress(msgspec.Struct):
     """How far a peer has come, as the leader sees it."""
 
@@ -54,10 +64,11 @@ class RaftStatus(msgspec.Struct):
 
 
 class Vars(msgspec.Struct):
-    """What we keep of the page: never ``cmdline``, which may hold secrets."""
+    """What we read of the page; of ``cmdline`` only raft's own settings are kept."""
 
     # null until raft runs
     raft: RaftStatus | None = msgspec.field(name="raft.status")
+    cmdline: list[str] = []
 
 
 _DECODER = msgspec.json.Decoder(Vars)
@@ -85,7 +96,8 @@ class RaftvarsSource:
         url = page_url(endpoint, "/debug/vars", self._urls)
         try:
             answer = await page(self._http, url, MAX_BYTES)
-            status = _DECODER.decode(answer.body).raft
+            shown = _DECODER.decode(answer.body)
+            status = shown.raft
         except EtcdError as error:
             return looking.failed(error)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:  # what it is about, not its text
@@ -93,7 +105,8 @@ class RaftvarsSource:
         if status is None:
             return looking.blind(Failure.UNSUPPORTED, f"{url}: raft has not started yet.")
         took = Observation(RAFTVARS_SECONDS, answer.seconds)
-        return looking.gave((*parse(status), took), nobody_is_empty(status.id))
+        seen = (*parse(status), *settings(shown.cmdline), took)
+        return looking.gave(seen, nobody_is_empty(status.id))
 
 
 def parse(status: RaftStatus) -> Iterator[Observation]:
@@ -109,6 +122,27 @@ def parse(status: RaftStatus) -> Iterator[Observation]:
         yield Observation(PROGRESS_MATCH, progress.match, peer)
         if peer != status.id:
             yield Observation(PROGRESS_STATE, progress_word(progress.state), peer)
+
+
+def settings(cmdline: Sequence[str]) -> Iterator[Observation]:
+    """Yield raft's settings as the command line gives them; nothing where there is none.
+
+    Go's flag package takes ``--flag=value``, ``-flag=value`` and ``--flag value``.
+    """
+    found: list[tuple[str, str]] = []
+    for word, following in pairwise((*cmdline[1:], "")):
+        flag, given, value = word.lstrip("-").partition("=")
+        if not word.startswith("-") or flag not in KEPT_FLAGS | {_FILE}:
+            continue
+        if flag == _FILE:
+            found.append((_FILE, "given"))
+            continue
+        # pre-vote is a switch: alone it means true.
+        value = value if given else "true" if flag == "pre-vote" else following
+        if _PLAIN.fullmatch(value):
+            found.append((flag, value))
+    if cmdline:
+        yield Observation(FLAGS, tuple(found))
 
 
 def nobody_is_empty(member: str) -> str:

@@ -8,13 +8,25 @@ from datetime import tzinfo
 
 from rich.text import Text
 
-from etcdscope.model.finding import BlindSpot, Evidence, Severity
+from etcdscope.model.finding import Alternative, BlindSpot, Evidence, Severity
 from etcdscope.model.incident import Effect, EffectKind, Incident, Level, Verdict
 from etcdscope.surfaces.lines import EMPTY, Line, fold, indented, line
 from etcdscope.surfaces.members import rows, standing
 from etcdscope.surfaces.signs import BLIND, DIM, LEVELS, OK, SEVERITIES, Sign
-from etcdscope.surfaces.words import about, called, certainty, clock, day, duration, spoken, value
+from etcdscope.surfaces.words import (
+    about,
+    called,
+    certainty,
+    clock,
+    day,
+    duration,
+    share,
+    spoken,
+    value,
+)
 
+# From here on a cause is almost certain, and what else it might be is not worth a line.
+SURE = 0.9
 # So many causes that a blind spot hides are named; of the others only the number.
 NAMED = 4
 # `watch`: the word behind clock and shape takes so many columns; what follows is indented to it.
@@ -125,9 +137,18 @@ def _why(incident: Incident) -> list[Line]:
     lines += [line("  − ", f"not {r.cause}: {r.by}") for r in incident.ruled_out]
     if incident.effects:
         lines.append(line("  → ", f"explains {', '.join(incident.effects)}"))
+    if incident.confidence < SURE:
+        lines += [line("  ~ ", _instead(a)) for a in incident.alternatives]
     if incident.next_test:
         lines.append(line("  ? ", f"what would tell: {incident.next_test}"))
+    if incident.test and incident.test.run and incident.confidence < SURE:
+        lines.append(line("       ", (incident.test.run, "cyan"), whole=True))
     return lines
+
+
+def _instead(alternative: Alternative) -> str:
+    likely = share(alternative.confidence, 1)
+    return f"or {alternative.cause} ({likely}): {alternative.why}"
 
 
 def _fact(evidence: Evidence, names: Mapping[str, str]) -> Line:

@@ -8,6 +8,7 @@ from types import CodeType, FunctionType
 from etcdscope.detect.catalog import DETECTORS
 from etcdscope.detect.detector import Detector
 from etcdscope.diagnose.causes import TABLE as CAUSES
+from etcdscope.diagnose.separators import TABLE as SEPARATORS
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import Signal
 from etcdscope.surfaces.explain.page import Page
@@ -38,6 +39,10 @@ def cause(known: Detector) -> Page:
     held = known.opens_after
     if held:
         facts["Told"] = f"after it has held for {count(held)} s"
+    for row in SEPARATORS:
+        if known.id in (row.one, row.other):
+            other = row.other if row.one == known.id else row.one
+            facts[f"Or {other}"] = str(row.test(known.id))
     if known.planned:
         facts["Planned"] = "work that somebody does on purpose; what it explains is told as info"
     return Page(

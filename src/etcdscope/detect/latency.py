@@ -1,0 +1,454 @@
+"""How long the way between members takes: slow links, full links, and a metric that misleads.
+
+No metric of etcd tells the round trip truly (its own is smoothed, thirty seconds old, and mixes two
+probers), but its linearizable reads do. Before it answers one, the leader hears from a quorum once;
+a follower asks the leader first. So what a linearizable read takes longer than a serializable one
+is on the leader the round trip to its quorum, and on a follower that plus its own round trip to the
+leader. Measured on etcd 3.5 with 75 ms each way at one follower: 160 to 390 ms there, 2 ms on the
+others; the floor counts, since a read may also wait for the round before it. Under writes the
+leader's progress says the same: the follower's log trails by round trip times writes a second.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from etcdscope.detect.detector import detector
+from etcdscope.detect.network import TRAILS, idle, trail
+from etcdscope.detect.planned import left_in_order
+from etcdscope.detect.process import starved
+from etcdscope.detect.testimony import leader
+from etcdscope.model.finding import (
+    Alternative,
+    Evidence,
+    Finding,
+    Limits,
+    RuledOut,
+    Severity,
+    Subject,
+)
+from etcdscope.model.incident import Step
+from etcdscope.model.signal import (
+    FLAGS,
+    LINEARIZABLE_OK,
+    LINEARIZABLE_SECONDS,
+    PEER_RTT,
+    PEER_SENT_BYTES,
+    PROGRESS_MATCH,
+    PROGRESS_STATE,
+    RAFT_LEAD,
+    SERIALIZABLE_SECONDS,
+    SNAPSHOT_SENDS,
+    WAL_FSYNC,
+)
+from etcdscope.model.window import Window
+
+# Probes come once a second. The quickest of four in a row is a floor, and no hiccup.
+ENOUGH = 4
+SPAN = 5.5
+# etcd's tuning guide: an election timeout is at least ten round trips; it is 1 s unless it is set.
+ROUND_TRIPS = 10.0
+ELECTION = 1.0
+# Under fewer writes than this the leader's progress says nothing of the delay.
+WRITES = 10.0
+# What is older than this was before the present trouble.
+BEFORE = 15.0
+
+
+def read_waits(window: Window, member: str) -> float | None:
+    """Return by how much a linearizable read takes longer than a serializable one; the floor."""
+    pairs = window.paired(member, LINEARIZABLE_SECONDS, SERIALIZABLE_SECONDS, over=SPAN)
+    waits = [quorum - own for quorum, own in pairs]
+    return max(min(waits), 0.0) if len(waits) >= ENOUGH else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Round trips in seconds: from the leader to its quorum, and to each follower."""
+
+    quorum: float
+    followers: dict[str, float]
+
+
+def ways(window: Window, lead: str) -> Ways | None:
+    """Return the round trips as linearizable reads tell them, None where the leader's are not."""
+    own = read_waits(window, lead)
+    if own is None:
+        return None
+    theirs = {
+        m.id: waits - own
+        for m in window.voters
+        if m.id != lead
+        and window.word(m.id, RAFT_LEAD) == lead
+        and (waits := read_waits(window, m.id)) is not None
+    }
+    return Ways(own, theirs)
+
+
+def replication_delay(window: Window, lead: str, member: str) -> float | None:
+    """Return how many seconds of writes the follower's log trails; None under too few writes."""
+    own = dict(window.points(lead, PROGRESS_MATCH, lead, over=SPAN))
+    lags = [
+        float(last) - float(p.value)
+        for p in window.points(lead, PROGRESS_MATCH, member, over=SPAN)
+        if isinstance(last := own.get(p.at), (int, float)) and isinstance(p.value, (int, float))
+    ]
+    ends = [value for value in own.values() if isinstance(value, (int, float))]
+    span = max(own) - min(own) if own else 0.0
+    if len(lags) < 4 or span <= 0 or (rate := (ends[-1] - ends[0]) / span) < WRITES:
+        return None
+    return median(lags) / rate
+
+
+def election_timeout(window: Window, member: str) -> tuple[float, bool]:
+    """Return the member's election timeout in seconds, and whether its command line says so."""
+    point = window.last(member, FLAGS)
+    flags = dict(point.value) if point and isinstance(point.value, tuple) else {}
+    given = flags.get("election-timeout", "")
+    return (int(given) / 1000, True) if given.isdigit() else (ELECTION, False)
+
+
+def _itself_fine(window: Window, member: str, limit: float) -> bool:
+    """Return whether neither its disk nor its CPU explains what is slow."""
+    if starved(window, member) or left_in_order(window, member, within=20.0) is not None:
+        return False
+    fsync = window.quantile(member, WAL_FSYNC, 0.9, over=8.0)
+    reads = window.numbers(member, SERIALIZABLE_SECONDS, over=SPAN)
+    quick = not reads or median(reads) < limit / 2
+    return quick and (fsync is None or fsync.value < limit / 2)
+
+
+@detector(
+    "link-slow",
+    needs=(RAFT_LEAD, LINEARIZABLE_OK),
+    limits={"round_trips": ROUND_TRIPS},
+    opens_after=0.5,
+    closes_after=3.0,
+    impact="Every write, and every linearizable read that goes over the link, takes at least this"
+    " long; fewer than ten round trips fit into an election timeout, so that leaders get lost.",
+    runbook=(
+        Step("Measure the way from host to host.", "ping -c 20 {peer_host}"),
+        Step(
+            "If it is to stay so slow: the heartbeat interval about one round trip, the election"
+            " timeout at least ten, the same on every member, then restart them one by one.",
+        ),
+        Step(
+            "Let a member in the middle lead.",
+            "etcdctl --endpoints {leader_url} move-leader {best_follower_id}",
+        ),
+    ),
+)
+def link_slow(window: Window, limits: Limits) -> Iterator[Finding]:
+    """The round trip between the leader and others is long against raft's timeouts.
+
+    Signal:  what linearizable reads take longer than serializable ones, its floor over five
+             seconds, against a tenth of the election timeout (of its flag, else of the 1 s that is
+             the default); under writes, the follower's log trails by as much.
+    Source:  etcdscope's reads, progress at /debug/vars of the leader; never etcd's own RTT metric.
+    Means:   a stretched cluster, a detour, a tunnel. Info where it was always so and the election
+             timeout may have been raised out of our sight.
+    Alike:   link-lossy (in bursts, no floor), link-saturated (bulk traffic fills it),
+             wal-fsync-slow and cpu-starved (the member itself is slow), rtt-metric-misleading.
+    """
+    lead = leader(window)
+    if not lead:
+        return
+    election, known = election_timeout(window, lead)
+    limit = election / limits["round_trips"]
+    seen = ways(window, lead)
+    if seen and seen.quorum > limit and _itself_fine(window, lead, limit):
+        yield from _leaders_way(window, lead, seen, limit, known)
+        return
+    for member in window.voters:
+        far = _far(window, lead, member.id, seen, limit)
+        if far is not None and _itself_fine(window, member.id, limit):
+            yield _slow(window, Subject.link(lead, member.id), member.id, far, limit, known)
+
+
+def _leaders_way(
+    window: Window, lead: str, seen: Ways, limit: float, known: bool
+) -> Iterator[Finding]:
+    delays = [
+        d
+        for m in window.voters
+        if m.id != lead and (d := replication_delay(window, lead, m.id)) is not None
+    ]
+    late = [d for d in delays if d > limit / 2]
+    followers = [m.id for m in window.voters if window.word(m.id, RAFT_LEAD) == lead != m.id]
+    if delays and len(late) <= len(delays) / 2:
+        return  # the logs are in step: what waits is not the network
+    if not followers or not all(_itself_fine(window, m, limit) for m in followers):
+        return
+    # With one follower left its link is all that there is to judge.
+    whole = Subject.member(lead) if len(followers) > 1 else Subject.link(lead, followers[0])
+    yield _slow(window, whole, lead, seen.quorum, limit, known)
+
+
+def _far(window: Window, lead: str, member: str, seen: Ways | None, limit: float) -> float | None:
+    """Return the round trip between the leader and a follower where it is too long."""
+    if member == lead or window.word(member, RAFT_LEAD) != lead:
+        return None
+    told = seen.followers.get(member) if seen else None
+    delay = replication_delay(window, lead, member)
+    if told is not None:
+        return told if told > limit and (delay is None or delay > limit / 2) else None
+    # Longer than our reads wait: then its log trails by a second and more, and moves all the time.
+    behind = trail(window, lead, member)
+    if behind is None or behind.shrinks or window.number(member, LINEARIZABLE_OK) != 0:
+        return None
+    flows = len(behind.moved) >= 5 and idle(window, behind) < TRAILS
+    return delay if flows and delay is not None and limit < delay < 5.0 else None
+
+
+def _slow(
+    window: Window, subject: Subject, member: str, far: float, limit: float, known: bool
+) -> Finding:
+    if subject.kind == "link":
+        near = window.label(subject.name)
+        what = f"The link between {near} and {window.label(subject.to)} is slow"
+        whom = "a round trip takes"
+    else:
+        what = f"The network of the leader {window.label(member)} is slow"
+        whom = "a round trip to its quorum takes"
+    lead = subject.name
+    behind = [
+        window.evidence(
+            lead,
+            PROGRESS_MATCH,
+            round(delay, 3),
+            name="replication_delay",
+            says=f"by which the log of {window.label(m.id)} trails",
+        )
+        for m in window.voters
+        if m.id != lead
+        and (m.id == subject.to or subject.kind == "member")
+        and (delay := replication_delay(window, lead, m.id)) is not None
+    ]
+    fits = limit * ROUND_TRIPS / far
+    return Finding(
+        subject,
+        Severity.WARNING if known or _rose(window, member, far) else Severity.INFO,
+        f"{what}: {whom} about {far * 1000:.0f} ms, only {fits:.1f} fit into the election timeout",
+        (
+            window.evidence(
+                member,
+                LINEARIZABLE_SECONDS,
+                round(far, 3),
+                limit=limit,
+                name="round_trip",
+                says="by which linearizable reads take longer than serializable ones, at least",
+            ),
+            *behind,
+        ),
+        ruled_out=(
+            RuledOut("wal-fsync-slow", "fsyncs and local reads are quick"),
+            RuledOut("cpu-starved", "answers from memory are quick"),
+            RuledOut("link-lossy", "the delay is the same all the time"),
+        ),
+        confidence=0.9 if behind else 0.75,
+        alternatives=()
+        if behind
+        else (Alternative("apply-lag", 0.15, "without writes its log cannot confirm the delay"),),
+    )
+
+
+def _rose(window: Window, member: str, far: float) -> bool:
+    """Return whether it was quicker before, while we looked."""
+    points = window.points(member, LINEARIZABLE_SECONDS)
+    earlier = [p.value for p in points if p.at < window.now - BEFORE]
+    return any(isinstance(value, (int, float)) and value < far / 3 for value in earlier)
+
+
+# --- full ----------------------------------------------------------------------------------------
+
+
+@detector(
+    "link-saturated",
+    needs=(RAFT_LEAD, PEER_SENT_BYTES),
+    limits={"times_before": 3.0, "bytes_per_s": 100_000.0},
+    opens_after=1.0,
+    closes_after=5.0,
+    impact="Heartbeats and entries wait behind the bulk: writes slow down, followers fall behind.",
+    runbook=(
+        Step("See what fills the line.", "ss -tin '( dport = :2380 or sport = :2380 )'"),
+        Step("Put off the backup, or the bulk writes; replace one member at a time."),
+        Step("Give peers a network of their own, or a wider one."),
+    ),
+)
+def link_saturated(window: Window, limits: Limits) -> Iterator[Finding]:
+    """Bulk traffic fills the line from the leader to a follower, and raft waits behind it.
+
+    Signal:  a snapshot on its way, or several times the bytes of before, to that peer, while round
+             trips or logs trail as they did not before.
+    Source:  etcd_network_peer_sent_bytes_total, etcd_network_snapshot_send_inflights_total,
+             progress at /debug/vars, etcdscope's reads.
+    Means:   a member catches up, or a burst of large writes, over a thin line.
+    Alike:   link-slow (the same delay without bulk), link-lossy (the usual bytes, in bursts),
+             wal-fsync-slow (the follower's fsyncs show it).
+    """
+    lead = leader(window)
+    if not lead:
+        return
+    seen = ways(window, lead)
+    limit = election_timeout(window, lead)[0] / ROUND_TRIPS
+    for member in window.members:
+        sent = window.rate(lead, PEER_SENT_BYTES, member.id, over=5.0)
+        if member.id == lead or sent is None or sent < limits["bytes_per_s"]:
+            continue
+        snapshot = _takes_snapshot(window, lead, member.id)
+        before = _sent_before(window, lead, member.id)
+        bulk = before is not None and sent > limits["times_before"] * before
+        late = _late(window, lead, member.id, seen, limit, snapshot=snapshot)
+        if (snapshot or bulk) and late:
+            yield _full(window, lead, member.id, sent, before, late, snapshot=snapshot)
+
+
+def _takes_snapshot(window: Window, lead: str, member: str) -> bool:
+    states = {p.value for p in window.points(lead, PROGRESS_STATE, member, over=3.0)}
+    return "snapshot" in states or bool(window.number(lead, SNAPSHOT_SENDS, member, within=3.0))
+
+
+def _sent_before(window: Window, lead: str, member: str) -> float | None:
+    """Return the bytes a second of the time before the last fifteen seconds."""
+    points = [
+        p
+        for p in window.points(lead, PEER_SENT_BYTES, member)
+        if p.at < window.now - BEFORE and isinstance(p.value, (int, float))
+    ]
+    if len(points) < 2 or points[-1].at - points[0].at < 4.0:
+        return None
+    first, last = points[0], points[-1]
+    return max(float(last.value) - float(first.value), 0.0) / (last.at - first.at)  # type: ignore[arg-type]
+
+
+def _late(
+    window: Window, lead: str, member: str, seen: Ways | None, limit: float, *, snapshot: bool
+) -> Evidence | None:
+    """Return what waits: behind a snapshot the others, behind bulk writes the follower itself."""
+    whom = [m.id for m in window.voters if m.id != lead and (m.id != member or not snapshot)]
+    for other in whom:
+        if not _itself_fine(window, other, limit):
+            continue
+        behind = trail(window, lead, other)
+        if behind and not behind.shrinks:
+            return window.evidence(
+                lead,
+                PROGRESS_MATCH,
+                round(behind.seconds, 1),
+                limit=TRAILS,
+                name="replication_delay",
+                says=f"by which the log of {window.label(other)} trails",
+            )
+        if seen and (far := max(seen.followers.get(other, 0.0), seen.quorum)) > limit / 2:
+            return window.evidence(
+                other,
+                LINEARIZABLE_SECONDS,
+                round(far, 3),
+                limit=limit / 2,
+                name="round_trip",
+                says="as linearizable reads tell it",
+            )
+    return None
+
+
+def _full(
+    window: Window,
+    lead: str,
+    member: str,
+    sent: float,
+    before: float | None,
+    late: Evidence,
+    *,
+    snapshot: bool,
+) -> Finding:
+    what = "a snapshot" if snapshot else "bulk traffic"
+    return Finding(
+        Subject.link(lead, member),
+        Severity.WARNING,
+        f"{what.capitalize()} from {window.label(lead)} to {window.label(member)} fills the line:"
+        f" {sent / 1000:.0f} kB/s, and raft's messages wait behind it",
+        (
+            window.evidence(
+                lead,
+                PEER_SENT_BYTES,
+                round(sent),
+                name="sent_bytes_per_s",
+                says=f"to {window.label(member)}"
+                + ("" if before is None else f"; {before / 1000:.0f} kB/s before"),
+            ),
+            late,
+        ),
+        ruled_out=(
+            RuledOut("link-slow", f"it is slow since {what} goes over it"),
+            RuledOut("wal-fsync-slow", "the fsyncs of who trails are quick"),
+        ),
+        confidence=0.85,
+        alternatives=(Alternative("link-lossy", 0.1, "lost packets make the bulk slow, too"),),
+    )
+
+
+# --- a metric that misleads -----------------------------------------------------------------------
+
+
+@detector(
+    "rtt-metric-misleading",
+    needs=(RAFT_LEAD, PEER_RTT),
+    over=5.0,
+    limits={"says": 0.1, "times": 4.0},
+    opens_after=5.0,
+    closes_after=10.0,
+    impact="None: only alerts and dashboards on etcd_network_peer_round_trip_time_seconds suffer.",
+    runbook=(
+        Step("Measure the way from host to host, and believe that.", "ping -c 20 {peer_host}"),
+        Step("Take alerts off this metric; etcd issues 17837 and 11781 tell more."),
+    ),
+)
+def rtt_metric_misleading(window: Window, limits: Limits) -> Iterator[Finding]:
+    """etcd's peer round-trip metric is high, although the way is quick.
+
+    Signal:  the mean of the metric's last observations against the round trip that linearizable
+             reads and the leader's progress show.
+    Source:  etcd_network_peer_round_trip_time_seconds; etcdscope's reads.
+    Means:   the metric is smoothed (an eighth of each new value, from zero), told every 30 s, and
+             mixes a prober on fresh TLS connections with another (etcd's probing_status.go).
+    Alike:   link-slow (reads and logs are late as well).
+    """
+    lead = leader(window)
+    seen = ways(window, lead) if lead else None
+    if seen is None:
+        return
+    for member, far in seen.followers.items():
+        delay = replication_delay(window, lead, member)
+        direct = max(far, delay or 0.0)
+        told = [
+            (mean.value, near, to)
+            for near, to in ((lead, member), (member, lead))
+            if (mean := window.mean(near, PEER_RTT, to, over=70.0))
+        ]
+        worst = max(told, default=None)
+        if worst and worst[0] > limits["says"] and direct < worst[0] / limits["times"]:
+            yield _misleading(window, *worst, direct, limits["says"])
+
+
+def _misleading(
+    window: Window, says: float, near: str, to: str, direct: float, limit: float
+) -> Finding:
+    a, b = window.label(near), window.label(to)
+    return Finding(
+        Subject.link(near, to),
+        Severity.INFO,
+        f"The peer RTT metric of {a} claims {says * 1000:.0f} ms to {b}, but a round trip takes"
+        f" {max(direct, 0.001) * 1000:.0f} ms",
+        (
+            window.evidence(near, PEER_RTT, round(says, 3), limit=limit, says=f"mean, to {b}"),
+            window.evidence(
+                near,
+                LINEARIZABLE_SECONDS,
+                round(direct, 4),
+                name="round_trip",
+                says="as linearizable reads and the leader's progress tell it",
+            ),
+        ),
+        ruled_out=(RuledOut("link-slow", "reads and logs are in step"),),
+        confidence=0.9,
+    )
