@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What `make test` runs for real; etcdscope.lab.programs says where each comes from.
 PROGRAMS := etcd@3.4 etcd@3.5 etcd@3.5.1 etcdctl@3.4 etcdctl@3.5 prometheus@3.5 promtool@3.5 alertmanager@0.33
+# Arguments of `make bench-faults`; docs/benchmarks.md tells of them.
+BENCH ?=
 
 .PHONY: help
 help: ## what can be made
@@ -41,9 +43,9 @@ format: $(VENV)/dev ## let ruff write the code's form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-.PHONY: bench-detect
-bench-detect: $(VENV)/dev ## how soon and how truly faults are named
-	$(BIN)/python -m bench.detect
+.PHONY: bench-faults
+bench-faults: $(VENV)/dev ## faults named, beside Prometheus: BENCH="--peer-rules FILE"
+	$(BIN)/python -m bench.faults $(BENCH)
 
 .PHONY: clean
 clean: ## forget .venv and all that tools left behind
