@@ -33,6 +33,8 @@ from bench.faults.table import FAULTS
 from bench.faults.trial import ALONE, WITH_PEER, Company
 from bench.faults.works import WORKS
 from etcdscope import __version__
+from etcdscope.lab.programs import ProgramMissing
+from etcdscope.lab.spec import LabError
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -127,7 +129,10 @@ def main() -> int:
         print(listing())
         return 0
     if asked.peer_rules and not asked.peer_rules.is_file():
-        print(f"{asked.peer_rules} is no file; docs/benchmarks.md says how to make it")
+        print(
+            f"bench.faults: {asked.peer_rules} is no file; docs/benchmarks.md says how to make it",
+            file=sys.stderr,
+        )
         return 64
     book = Book(asked.out)
     whole = True
@@ -136,6 +141,9 @@ def main() -> int:
             whole = asyncio.run(campaign(asked, book))
         except (KeyboardInterrupt, asyncio.CancelledError):
             whole = False
+        except (LabError, ProgramMissing) as error:
+            print(f"bench.faults: {error}", file=sys.stderr)
+            return 1
     with contextlib.suppress(BrokenPipeError):
         print(write(book))
         if not whole:

@@ -119,10 +119,11 @@ class Peer:
             while True:
                 with suppress(aiohttp.ClientError, TimeoutError):
                     async with asyncio.timeout(10), session.get(f"{self.url}/api/v1/alerts") as got:
-                        self._take((await got.json())["data"]["alerts"])
+                        self.take((await got.json())["data"]["alerts"])
                 await asyncio.sleep(LOOK_S)
 
-    def _take(self, alerts: Sequence[Mapping[str, Any]]) -> None:
+    def take(self, alerts: Sequence[Mapping[str, Any]]) -> None:
+        """Note each state of each alert once, with when its expression became true."""
         for alert in alerts:
             labels = alert["labels"]
             known = (json.dumps(labels, sort_keys=True) + alert["activeAt"], alert["state"])

@@ -70,7 +70,7 @@ def jobs(wanted: Wanted, done: Counter[str], company: Company, pace: Pace) -> li
 
 
 def _fault(row: Row, number: int, company: Company, pace: Pace) -> Job:
-    window = pace.window or row.window
+    window = pace.lasts(row)
     lasts = window if pace.whole else min(window, NAMED_S) + pace.settle
     return Job(
         row.id,

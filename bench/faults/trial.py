@@ -35,11 +35,17 @@ class Pace:
     settle: float = 3.0
     close: float = 60.0
     window: float | None = None  # in place of the row's own
+    at_least: float = 0.0  # the row's own window, if it is shorter
     whole: bool = False  # the fault lasts its whole window, although all was named
 
+    def lasts(self, row: Row) -> float:
+        """Return for how long a fault is there, at the most."""
+        return self.window or max(row.window, self.at_least)
 
-# Prometheus needs a past: at 15 s, two scrapes of every member for a rate.
-WITH_PEER: Final = Pace(warm=35.0, whole=True)
+
+# Prometheus needs a past: at 15 s, two scrapes of every member for a rate. And it needs time: the
+# mixin's shortest hold (a minute, no leader) is a page after up to 30 + 60 + 30 s at 15 s.
+WITH_PEER: Final = Pace(warm=35.0, at_least=150.0, whole=True)
 ALONE: Final = Pace()
 
 
@@ -169,8 +175,7 @@ async def _whom(lab: Lab, target: str, hit: frozenset[str]) -> str:
 
 async def _endure(row: Row, trial: Trial, stand: Stand, pace: Pace) -> None:
     """Wait for the window to end; or, if nobody else is waited for, until all was named."""
-    window = pace.window or row.window
-    left = trial.began[-1] + window - time.time()
+    left = trial.began[-1] + pace.lasts(row) - time.time()
 
     def named() -> bool:
         told = {one.name: Seen(one.version, tuple(one.notices())) for one in stand.observers[:1]}
