@@ -68,7 +68,7 @@ def _line(one: Result, peers: Sequence[str]) -> list[str]:
         share([s.detected for s in ours]),
         share([s.cause for s in ours]),
         share([s.exact for s in ours]),
-        ", ".join(first) or "right",
+        ", ".join(first) or ("right" if any(s.first for s in ours) else "–"),
         ", ".join(sorted({name for s in ours for name in s.unrelated})) or "–",
         middle(s.closed_s for s in ours),
     ]

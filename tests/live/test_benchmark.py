@@ -31,7 +31,6 @@ SHARED = (
     "five-leader-disk-slow",
     "kill-and-freeze",
     "unseen-and-kill",
-    "slow-disk-and-starve",
 )
 # Ours, not the mixin's: what its alert of that name would be without a hold time.
 RULES = """

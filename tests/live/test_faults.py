@@ -49,6 +49,7 @@ NETWORK_AND_PROCESS = [
 ]
 MACHINE = [
     Case("slow-disk", "follower", "wal-fsync-slow", 15.0),
+    Case("cpu-quota", "leader", "cpu-starved", 20.0, {"fraction": 0.03}),
 ]
 ON_3_4 = [
     Case("kill", "leader", "member-down"),
