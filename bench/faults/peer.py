@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -18,8 +18,8 @@ from aiohttp import web
 
 from bench.faults.alertmanager import runnable
 from bench.faults.facts import Notice, Sighting
+from etcdscope.lab.certificates import Certificates
 from etcdscope.lab.children import end, spawn
-from etcdscope.lab.cluster import Lab
 from etcdscope.lab.programs import Program, find
 from etcdscope.lab.spec import LabError
 
@@ -28,6 +28,17 @@ JOB: Final = "etcd"
 READY_S: Final = 30.0
 GRACE_S: Final = 5.0
 LOOK_S: Final = 1.0
+
+
+class Scraped(Protocol):
+    """What is looked at; a lab is one."""
+
+    @property
+    def lab_id(self) -> str: ...
+    @property
+    def endpoints(self) -> list[str]: ...
+    @property
+    def certificates(self) -> Certificates | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +163,7 @@ def _about(labels: Mapping[str, str]) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def peer_beside(
-    lab: Lab, programs: Programs, tempo: Tempo, folder: Path
+    lab: Scraped, programs: Programs, tempo: Tempo, folder: Path
 ) -> AsyncIterator[Peer]:
     """Run Prometheus and Alertmanager beside a lab for the length of the block."""
     async with AsyncExitStack() as stack:
@@ -246,7 +257,7 @@ def _alertmanager(
 
 
 def _prometheus(
-    lab: Lab, programs: Programs, place: Path, tempo: Tempo, port: int, alertmanager_port: int
+    lab: Scraped, programs: Programs, place: Path, tempo: Tempo, port: int, alertmanager_port: int
 ) -> tuple[str, ...]:
     job: dict[str, Any] = {
         "job_name": JOB,
