@@ -18,21 +18,21 @@ import platform
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bench.faults.book import Book
 from bench.faults.campaign import Campaign
 from bench.faults.facts import to_json
-from bench.faults.peer import Programs
-from bench.faults.plan import Wanted, jobs
+from bench.faults.peer import PeerBroken, Programs
+from bench.faults.plan import Wanted, jobs, known
 from bench.faults.report import page, scored
 from bench.faults.table import FAULTS
 from bench.faults.trial import ALONE, WITH_PEER, Company
 from bench.faults.works import WORKS
-from etcdscope import __version__
 from etcdscope.lab.programs import ProgramMissing
 from etcdscope.lab.spec import LabError
 
@@ -69,26 +69,41 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-def how(book: Book) -> str:
+def versions(book: Book) -> dict[str, Any]:
     """Return under which circumstances the figures were taken."""
-    etcd = ", ".join(sorted({trial.etcd for trial in book.valid}))
-    versions = sorted({s.version for t in book.valid for s in t.observers.values()} - {__version__})
-    began = min((trial.started for trial in book.trials), default=0.0)
-    loads = [trial.load for trial in book.valid]
+    trials = book.valid
+    seen = [(name, one) for trial in trials for name, one in trial.observers.items()]
+    return {
+        "observers": {name: sorted({o.version for n, o in seen if n == name}) for name, _ in seen},
+        "etcd": sorted({trial.etcd for trial in trials}),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "load_average": [round(f((t.load for t in trials), default=0.0), 1) for f in (min, max)],
+        "begun": datetime.fromtimestamp(
+            min((trial.started for trial in trials), default=0.0), UTC
+        ).isoformat(timespec="minutes"),
+    }
+
+
+def how(found: Mapping[str, Any]) -> str:
+    """Return the same in words."""
+    seen = "; ".join(f"{name} {', '.join(v)}" for name, v in found["observers"].items())
+    low, high = found["load_average"]
     return (
-        f"etcdscope {__version__}; etcd {etcd}; {'; '.join(versions) or 'no peer'};"
-        f" Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores, load"
-        f" average {min(loads, default=0.0):.1f} to {max(loads, default=0.0):.1f};"
-        f" begun {datetime.fromtimestamp(began, UTC):%Y-%m-%d %H:%M} UTC."
+        f"{seen or 'nothing was run'}; etcd {', '.join(found['etcd'])};"
+        f" Python {found['python']}, {found['platform']}, {found['cores']} cores,"
+        f" load average {low} to {high}; begun {found['begun']}."
     )
 
 
 def write(book: Book) -> str:
     """Write results.md and results.json; return the former."""
-    text = page(FAULTS, book.trials, how(book))
+    found = versions(book)
+    text = page(FAULTS, book.trials, how(found))
     (book.folder / "results.md").write_text(text)
     facts = {
-        "how": how(book),
+        "versions": found,
         "scores": scored(FAULTS, book.trials),
         "trials": [to_json(trial) for trial in book.trials],
     }
@@ -134,6 +149,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 64
+    if unknown := [one for one in (*asked.only, *asked.skip) if not known(one)]:
+        print(f"bench.faults: {', '.join(unknown)}: no such id; --list prints all", file=sys.stderr)
+        return 64
     book = Book(asked.out)
     whole = True
     if not asked.report:
@@ -141,7 +159,7 @@ def main() -> int:
             whole = asyncio.run(campaign(asked, book))
         except (KeyboardInterrupt, asyncio.CancelledError):
             whole = False
-        except (LabError, ProgramMissing) as error:
+        except (LabError, ProgramMissing, PeerBroken) as error:
             print(f"bench.faults: {error}", file=sys.stderr)
             return 1
     with contextlib.suppress(BrokenPipeError):

@@ -21,13 +21,16 @@ from bench.faults.facts import Notice, Sighting
 from etcdscope.lab.certificates import Certificates
 from etcdscope.lab.children import end, spawn
 from etcdscope.lab.programs import Program, find
-from etcdscope.lab.spec import LabError
 
 # The mixin's rules all select job=~".*etcd.*".
 JOB: Final = "etcd"
 READY_S: Final = 30.0
 GRACE_S: Final = 5.0
 LOOK_S: Final = 1.0
+
+
+class PeerBroken(Exception):
+    """The peer does not start, whatever the lab does; one sentence that says why."""
 
 
 class Scraped(Protocol):
@@ -181,8 +184,8 @@ async def peer_beside(
             process = await spawn(argv, lab_id=lab.lab_id, log=place / f"{name}.log")
             stack.push_async_callback(end, process, grace_s=GRACE_S)
             peer.processes.append(process)
-        await _ready(f"http://127.0.0.1:{alertmanager_port}/-/ready", place)
-        await _ready(f"{peer.url}/-/ready", place)
+        await _ready(peer, f"http://127.0.0.1:{alertmanager_port}/-/ready", place)
+        await _ready(peer, f"{peer.url}/-/ready", place)
         looking = asyncio.create_task(peer.look())
         stack.push_async_callback(_cancel, looking)
         yield peer
@@ -204,17 +207,17 @@ async def _receive(stack: AsyncExitStack, peer: Peer) -> str:
     return f"http://127.0.0.1:{runner.addresses[0][1]}/"
 
 
-async def _ready(url: str, place: Path) -> None:
-    try:
+async def _ready(peer: Peer, url: str, place: Path) -> None:
+    """Wait until it serves; a rules file that Prometheus does not read ends it at once."""
+    with suppress(TimeoutError):
         async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
-            while True:
+            while peer.running:
                 with suppress(aiohttp.ClientError):
                     async with session.get(url) as answer:
                         if answer.status == 200:
                             return
                 await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise LabError(f"{url} not ready within {READY_S:.0f} s: {_last_words(place)}") from None
+    raise PeerBroken(f"{peer.tempo.name}: {url} never was ready: {_last_words(place)}")
 
 
 def _last_words(place: Path) -> str:

@@ -51,6 +51,12 @@ class Wanted:
         return (not self.only or among(self.only)) and not among(self.skip)
 
 
+def known(pattern: str) -> bool:
+    """Return whether there is anything of that id, pattern or kind."""
+    ids = [row.id for row in FAULTS] + [work.id for work in WORKS] + [HEALTHY]
+    return pattern in {"faults", "works"} or any(fnmatch(one, pattern) for one in ids)
+
+
 def jobs(wanted: Wanted, done: Counter[str], company: Company, pace: Pace) -> list[Job]:
     """Return what is still to do; the first trial of everything comes before the second of any."""
     found = []

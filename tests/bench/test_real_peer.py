@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from bench.faults.facts import still_open
-from bench.faults.peer import FAST, Peer, Programs, peer_beside
+from bench.faults.peer import FAST, Peer, PeerBroken, Programs, peer_beside
 from tests.etcd.servers import free_port
 
 from etcdscope.lab.certificates import Certificates
@@ -91,3 +91,15 @@ async def test_a_page_arrives_with_its_instance_and_is_closed_when_it_is_over(
     assert all(began - 1 < one.since <= one.at for one in sightings)
     assert len(pids) == 2
     assert not alive(pids)
+
+
+async def test_rules_that_prometheus_does_not_read_end_it_with_one_sentence(
+    tmp_path: Path,
+) -> None:
+    rules = tmp_path / "rules.yml"
+    rules.write_text("groups: [{name: test, rules: [{alert: x, expr: '((('}]}]")
+    programs = await asyncio.to_thread(Programs.of, rules)
+
+    with pytest.raises(PeerBroken, match=r"fast: .* never was ready: .*rules"):
+        async with peer_beside(Nobody(["http://127.0.0.1:9"]), programs, FAST, tmp_path):
+            pass

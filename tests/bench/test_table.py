@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from bench.faults.plan import Job, Wanted, jobs
+from bench.faults.plan import Job, Wanted, jobs, known
 from bench.faults.rows import About, Row
 from bench.faults.specs import SPECS
 from bench.faults.table import FAULTS
@@ -81,3 +81,11 @@ def test_what_was_run_before_is_not_run_again() -> None:
     left = [(job.id, job.number) for job in planned(wanted, done)]
 
     assert left == [("follower-killed", 2), ("leader-killed", 3), ("follower-killed", 3)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "there"),
+    [("leader-killed", True), ("leader-*", True), ("works", True), ("leader-kiled", False)],
+)
+def test_a_mistyped_id_is_known_as_such(pattern: str, there: bool) -> None:
+    assert known(pattern) is there
