@@ -17,7 +17,7 @@ HEALTHY: Final = "healthy"
 # Every third of the specs with three members; the load there swings.
 SOAKED: Final = "three"
 # What healing, recovering and starting processes take, measured without the peer.
-AROUND_S: Final = 9.0
+AROUND_S: Final = 12.0
 # Until an ordinary fault is named, where its window need not be waited for.
 NAMED_S: Final = 5.0
 

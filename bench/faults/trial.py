@@ -23,12 +23,15 @@ from etcdscope.lab.cluster import Fault, Lab
 from etcdscope.lab.spec import LabError
 
 LOOK_S: Final = 0.2
+# After planned work: what is wrong by then will be told by then.
+AFTERWARDS_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds. ``warm``: before anything is done. ``settle``: after everything was named, when
-    nobody else is waited for. ``close``: at most, until all is told to be over.
+    nobody else is waited for; and after all was over, for what is told too much. ``close``: at
+    most, until all is told to be over.
     """
 
     warm: float = 7.0
@@ -82,7 +85,7 @@ class Stand:
 
 @asynccontextmanager
 async def beside(lab: Lab, company: Company) -> AsyncIterator[Stand]:
-    """Put observers beside a lab that is well, and let them warm up.
+    """Put observers beside a lab that is well.
 
     They are new for every trial: what was done to the lab before is not their past.
     """
@@ -152,6 +155,7 @@ async def harmed(row: Row, trial: Trial, stand: Stand, pace: Pace) -> Trial:
         await lab.heal()
     if any(harm.fault for harm in row.harms):
         await _until(lambda: stand.quiet, pace.close)
+        await asyncio.sleep(pace.settle)
     return replace(trial, healed=healed)
 
 
@@ -196,7 +200,7 @@ async def take_work(work: Work, number: int, lab: Lab, company: Company, pace: P
         trial = replace(trial, started=time.time())
         await work.do(lab)
         await lab.ready()
-        await asyncio.sleep(pace.settle)
+        await asyncio.sleep(AFTERWARDS_S)
         trial = _finished(trial, stand)
     return await _replayed(trial, stand)
 
