@@ -108,6 +108,7 @@ def summary(found: Sequence[Result], trials: Sequence[Trial]) -> str:
     add("told within the window", lambda n: share([s.detected for s in scores(n)]))
     add("cause named", lambda n: share([s.cause for s in scores(n)]))
     add("cause and member named", lambda n: share([s.exact for s in scores(n)]))
+    add("first page names a cause", lambda n: share(_first_right(found, n)))
     add("hard faults: told, median s", lambda n: middle(_told(scores(n, Haste.HARD))))
     add("hard faults: named, median s", lambda n: middle(_named(scores(n, Haste.HARD))))
     add("soft faults: told, median s", lambda n: middle(_told(scores(n, Haste.SOFT))))
@@ -130,6 +131,10 @@ def _told(scores: Sequence[Score]) -> list[float | None]:
 
 def _named(scores: Sequence[Score]) -> list[float | None]:
     return [s.named_s for s in scores]
+
+
+def _first_right(found: Sequence[Result], name: str) -> list[bool]:
+    return [s.first in _right(r.row) for r in found for s in r.scores.get(name, ()) if s.detected]
 
 
 def pairs(found: Sequence[Result], name: str) -> str:
