@@ -138,11 +138,16 @@ def _first_right(found: Sequence[Result], name: str) -> list[bool]:
 
 
 def pairs(found: Sequence[Result], name: str) -> str:
-    """Of the groups of look-alikes that were run, in how many was every one named, every time."""
+    """Return in how many groups every fault that was run was named, and nothing else, each time.
+
+    Of groups in which at least two were run.
+    """
     groups: dict[str, list[bool]] = {}
     for one in found:
         if one.row.pair and (scores := one.scores.get(name)):
-            groups.setdefault(one.row.pair, []).append(all(s.exact for s in scores))
+            groups.setdefault(one.row.pair, []).append(
+                all(s.exact and not s.unrelated for s in scores)
+            )
     return share([all(right) for right in groups.values() if len(right) > 1])
 
 
