@@ -14,6 +14,8 @@ PROGRAMS := etcd@3.4 etcd@3.5 etcd@3.5.1 etcdctl@3.4 etcdctl@3.5 prometheus@3.5 
 # Two lanes, a file stays in one. Tests on real clusters mostly wait. What a busy machine spoils there
 # is tried once more, and the summary says so (R).
 LANES := -n 2 --dist loadfile
+# Arguments of `make bench-faults`; docs/benchmarks.md tells of them.
+BENCH ?=
 
 .PHONY: help
 help: ## what can be made
@@ -44,9 +46,9 @@ format: $(VENV)/dev ## let ruff write the code's form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-.PHONY: bench-detect
-bench-detect: $(VENV)/dev ## how soon and how truly faults are named
-	$(BIN)/python -m bench.detect
+.PHONY: bench-faults
+bench-faults: $(VENV)/dev ## faults named, beside Prometheus: BENCH="--peer-rules FILE"
+	$(BIN)/python -m bench.faults $(BENCH)
 
 .PHONY: clean
 clean: ## forget .venv and all that tools left behind

@@ -15,7 +15,6 @@ import argparse
 import asyncio
 import os
 import platform
-import re
 import signal
 import statistics
 import sys
@@ -29,6 +28,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bench.books import cpu_seconds, kb
 from etcdscope.lab.cluster import Lab
 from etcdscope.lab.programs import find
 from etcdscope.lab.spec import LabSpec, LoadSpec
@@ -37,7 +37,6 @@ LOAD = LoadSpec(rate=200)
 # Start-up is not counted: imports, first connections, Prometheus' own WAL.
 WARM_S = 10.0
 SETTLE_S = 4.0
-TICKS = os.sysconf("SC_CLK_TCK")
 # About 2.8 % of a core, in pieces as short as our own.
 CONTROL = """
 import time
@@ -54,12 +53,6 @@ ETCDSCOPE = str(Path(sys.executable).with_name("etcdscope"))
 # --- the kernel's books ----------------------------------------------------------------------
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU that a process has had: user and system, of all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 @dataclass(frozen=True)
 class Memory:
     """In MB, 10^6 bytes. ``pss`` shares what several processes have in common."""
@@ -73,13 +66,7 @@ class Memory:
         """Read it."""
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
         status = Path(f"/proc/{pid}/status").read_text()
-        return cls(_kb(rollup, "Rss"), _kb(rollup, "Pss"), _kb(status, "VmHWM"))
-
-
-def _kb(text: str, name: str) -> float:
-    found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
-    assert found
-    return int(found[1]) * 1024 / 1e6
+        return cls(kb(rollup, "Rss"), kb(rollup, "Pss"), kb(status, "VmHWM"))
 
 
 # --- who is measured -------------------------------------------------------------------------

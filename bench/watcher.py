@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SERIOUS = ("warning", "critical")
+from etcdscope.lab.children import leash
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +25,15 @@ class Line:
         """Return opened, changed, closed, blind-spot, sighted or verdict."""
         return str(self.body["event"])
 
-    @property
-    def serious(self) -> bool:
-        """Return whether it tells of an incident of severity warning or critical."""
-        return self.body.get("severity") in SERIOUS
-
 
 @dataclass
 class Watcher:
-    """The lines so far; ``pid`` for measuring what it costs."""
+    """The lines so far; ``pid`` for measuring what it costs, ``ended`` when no more will come."""
 
     pid: int
+    ended: bool = False
     lines: list[Line] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def open_incidents(self) -> dict[str, Line]:
-        """Return the incidents that are open now, by id, each with its latest line."""
-        latest: dict[str, Line] = {}
-        for line in self.lines:
-            if line.event in ("opened", "changed"):
-                latest[line.body["incident"]] = line
-            elif line.event == "closed":
-                latest.pop(line.body["incident"], None)
-        return latest
 
     async def until(self, holds: Callable[[], bool], seconds: float) -> bool:
         """Wait until something holds, looked at with every line; False if it did not in time."""
@@ -60,17 +46,13 @@ class Watcher:
             return holds()
         return True
 
-    async def quiet(self, seconds: float = 60.0) -> bool:
-        """Wait until no serious incident is open."""
-        return await self.until(
-            lambda: not any(line.serious for line in self.open_incidents().values()), seconds
-        )
-
     async def read(self, stream: asyncio.StreamReader) -> None:
         """Take lines until the stream ends."""
         while raw := await stream.readline():
             self.lines.append(Line(time.time(), json.loads(raw)))
             self._news.set()
+        self.ended = True
+        self._news.set()
 
 
 @asynccontextmanager
@@ -79,6 +61,7 @@ async def watching(
 ) -> AsyncIterator[Watcher]:
     """Run ``etcdscope watch --json`` for the length of the block."""
     process = await asyncio.create_subprocess_exec(
+        *leash(),  # it ends with us, however we end
         str(Path(sys.executable).with_name("etcdscope")),
         "watch", "--json", "--endpoints", endpoints, *flags,
         stdout=asyncio.subprocess.PIPE,

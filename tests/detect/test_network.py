@@ -93,6 +93,19 @@ def test_peer_that_is_inactive_for_one_side_only_goes_over_the_fallback_path(
     assert found(link_one_way, seen) == ([("m2>m3", "warning")] if said else [])
 
 
+def test_a_member_that_is_just_back_is_still_inactive_for_the_others() -> None:
+    back = {RAFT_LEAD: ago((8.5, "m1"), (0.6, "m1"), (0.1, "m1"))}
+    seen = window(
+        {
+            "m1": leads(),
+            "m2": follows() | {ACTIVE_PEERS: {"m3": inactive(8)}},
+            "m3": follows() | back | {ACTIVE_PEERS: {"m2": ago((8.5, 1.0))}},
+        }
+    )
+
+    assert found(link_one_way, seen) == []
+
+
 STEADY = [100 * i for i in range(LOOKS)]
 BURSTS = [100 * max(i - i % 2 - 3, 0) for i in range(LOOKS)]  # 1.5 to 2 s behind
 PAUSES = [100 * (i - i % 6) for i in range(LOOKS)]  # every three seconds all comes through

@@ -1,7 +1,6 @@
 """The sink and a real Alertmanager: is what it shows what is so?"""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from bench.faults.alertmanager import runnable
 from tests.sinks.fakes import RealClock, changed, closed, incident, opened
 
 from etcdscope.lab.programs import find
@@ -23,7 +23,6 @@ from etcdscope.sinks.outbox import Outbox
 pytestmark = pytest.mark.etcd
 
 RESEND_SECONDS = 0.5
-TEMPLATES = Path("/usr/share/prometheus/alertmanager")
 CONFIG = "route: {receiver: none}\nreceivers: [{name: none}]\n"
 
 
@@ -90,22 +89,9 @@ def _brief(alert: dict[str, Any]) -> tuple[str, str, str]:
 
 @pytest.fixture(scope="module")
 def program() -> Iterator[Path]:
-    """Return Alertmanager, able to run where Debian's package is unpacked but not installed.
-
-    It opens its templates by Debian's absolute path, built in. A copy gets another of that length.
-    """
-    path = find("alertmanager", "0.33").path
-    if TEMPLATES.exists() or not (templates := path.parents[2] / str(TEMPLATES)[1:]).exists():
+    """Return Alertmanager, able to run where Debian's package is unpacked but not installed."""
+    with runnable(find("alertmanager", "0.33").path) as path:
         yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="am-", dir="/tmp") as folder:
-        (Path(folder) / "t").symlink_to(templates)
-        built_in = str(TEMPLATES).encode()
-        elsewhere = f"{folder}/t".encode().ljust(len(built_in), b"/")
-        copy = Path(folder) / "alertmanager"
-        copy.write_bytes(path.read_bytes().replace(built_in, elsewhere))
-        copy.chmod(0o700)
-        yield copy
 
 
 @pytest.fixture

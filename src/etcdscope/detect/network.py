@@ -135,6 +135,11 @@ def _inactive_here_only(window: Window, near: str, far: str) -> bool:
     lead = leader(window)
     if not lead or any(window.word(m, RAFT_LEAD) != lead for m in (near, far)):
         return False
+    # A member that is back from the dead was inactive because it was; peers need a moment to see it
+    # (measured: 2 s after 8 s away), and what it last said of them is from before.
+    answers = window.points(far, RAFT_LEAD, over=INACTIVE_FOR)
+    if not answers or window.now - answers[0].at < INACTIVE_FOR - 1.5:
+        return False
     inactive = window.held(near, ACTIVE_PEERS, 0.0, far)
     seen = window.last(near, ACTIVE_PEERS, far)
     back = window.number(far, ACTIVE_PEERS, near)
