@@ -95,6 +95,11 @@ def test_no_words_are_a_call_for_help(capsys: pytest.CaptureFixture[str]) -> Non
         (["lab", "status", "--name", "nobody-has-this"], 1, "lab up starts one"),
         (["explain", "quorm-lost"], 1, "quorum-lost"),
         (["check", "--cluster", "prod"], 3, "give --config FILE"),
+        (["watch", "--log", "/var/log/etcd.log"], 64, "write NAME=PATH"),
+        (["check", "--log", "m1=/a", "--log", "m1=/b"], 3, "given twice"),
+        (["logs"], 64, "name a file"),
+        (["logs", "/nope.log"], 64, "/nope.log cannot be read: no such file"),
+        (["logs", "/"], 64, "cannot be read: is a directory"),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(
@@ -227,6 +232,23 @@ def test_a_file_describes_a_cluster_limits_and_whom_to_tell(filed: Callable[[str
     assert limits_in(path) == settings.limits
 
 
+def test_a_file_names_logs_and_a_flag_wins(filed: Callable[[str], Path]) -> None:
+    path = filed("""
+        [clusters.prod]
+        endpoints = ["10.0.0.1:2379"]
+        [clusters.prod.logs]
+        m1 = "/var/log/m1.log"
+        m2 = "journald:etcd.service"
+    """)
+
+    settings, _ = settings_of(Cluster(config=path), log=["m1=-"])
+
+    assert [(one.named, one.where) for one in settings.logs] == [
+        ("m1", "-"),
+        ("m2", "journald:etcd.service"),
+    ]
+
+
 def test_a_flag_wins_over_the_file(filed: Callable[[str], Path]) -> None:
     path = filed('[clusters.a]\nendpoints = ["10.0.0.1:2379"]')
     flags = Cluster(config=path, endpoints=["10.0.0.9:2379"])
@@ -324,6 +346,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         (["--help"], ["asyncio", "aiohttp", "grpc", "msgspec"]),
         (["check", "--help"], ["aiohttp", "grpc", "msgspec"]),
         (["explain", "member-down"], ["aiohttp", "grpc", "msgspec"]),
+        (["logs", "/dev/null"], ["aiohttp", "grpc", "asyncio"]),
         (
             ["check", "--endpoints", "127.0.0.1:1"],
             ["numpy", "apsw", "zstandard", "aiohttp.web", "lightkube", "textual"],

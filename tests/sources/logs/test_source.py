@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
@@ -12,7 +11,7 @@ from etcdscope.model.logs import FSYNC_SLOW, REQUEST_SLOW, SKIPPED, UNKNOWN, WAL
 from etcdscope.model.reading import Failure, Reading
 from etcdscope.model.signal import LOG_EVENT
 from etcdscope.model.window import Window, slide
-from etcdscope.sources.logs.condense import APART, BURST, Condenser
+from etcdscope.sources.logs.condense import APART, BURST, EVERY, Condenser
 from etcdscope.sources.logs.lines import LinesError
 from etcdscope.sources.logs.opened import MOST_HANDED, Logs, LogSettings, chosen, parse
 from etcdscope.sources.logs.source import PAUSE_SECONDS, LogSource
@@ -128,24 +127,23 @@ async def test_what_was_left_out_is_told() -> None:
 
 
 async def test_a_flood_is_small_and_complete() -> None:
-    """A minute of 10,000 lines a second, in batches of a quarter of a second."""
-    minute = 240
+    """A minute of it; a batch has 2,500 lines."""
     lines = [zap(1, "slow fdatasync", took=f"{n % 7 + 1}s") for n in range(1250)]
     lines += [zap(1, f"what is this {'ghijklmnop'[n % 10]}?") for n in range(1250)]
-    one = source(*([lines] * minute))
+    now = NOW
+    one = LogSource("m1", Given(*([lines] * 12)), now=lambda: now)
     window, seen = Window(), Counter[str]()
 
-    for n in range(minute // 8):  # an eighth of it; the window is what must not grow
-        reading = replace(await read(one), at=NOW + n / 4)
-        seen.update({e.kind: 0 for e in events(reading)})
+    for n in range(13):  # every fifth second of it; then there is nothing more
+        now = NOW + 5.0 * n
+        reading = await one.read("log:m1", now)
         for event in events(reading):
             seen[event.kind] += event.count
-        assert len(reading.observations) <= BURST + 2 * (APART + 1)
-        window = slide(window, [reading], NOW + n / 4)
+        window = slide(window, [reading], now)
 
-    assert seen == {FSYNC_SLOW: 1250 * 30, UNKNOWN: 1250 * 30}
+    assert seen == {FSYNC_SLOW: 1250 * 12, UNKNOWN: 1250 * 12}
     kept = sum(len(points) for by_key in window.series.values() for points in by_key.values())
-    assert kept < BURST + 30 * 2 * (APART + 1)
+    assert kept <= 2 * BURST + 7 * 2 * (APART + 1)
 
 
 def test_what_is_put_together_keeps_who_and_the_worst() -> None:
@@ -171,7 +169,9 @@ def test_after_a_while_single_events_are_kept_again() -> None:
     storm = [LogEvent(NOW, FSYNC_SLOW) for _ in range(3 * BURST)]
     condenser.condensed(storm, NOW)
 
-    assert len(condenser.condensed(storm[:5], NOW)) == 1
+    assert condenser.condensed(storm[:5], NOW + 1) == []
+    (together,) = condenser.condensed([], NOW + EVERY)
+    assert together.count == 5
     assert len(condenser.condensed(storm[:5], NOW + 60)) == 5
 
 

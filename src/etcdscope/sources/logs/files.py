@@ -32,10 +32,10 @@ class FileLines:
     async def batch(self, within: float) -> list[bytes]:
         """Return what was appended; waits for something."""
         until = monotonic() + within
-        while not self._waiting:
+        while len(self._waiting) < _BATCH:
             # The file may lie on the very disk that hangs.
             more = await asyncio.to_thread(self._read)
-            if not more and monotonic() + POLL > until:
+            if not more and (self._waiting or monotonic() + POLL > until):
                 break
             if not more:
                 await asyncio.sleep(POLL)

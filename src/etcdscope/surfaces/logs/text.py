@@ -137,14 +137,8 @@ def _timeline(digest: Digest, zone: tzinfo | None) -> list[Line]:
             today = date
         until = clock(episode.until, zone) if episode.until - episode.since >= 1 else ""
         span = f"{clock(episode.since, zone)}{'–' + until if until else '':<9}"
-        sign = _sign(episode.event)
-        lines.append(
-            line(
-                f"  {span} {episode.log:<{wide}} ",
-                (sign[0] + " ", sign[1]),
-                sentence(episode.event, episode.count, names),
-            )
-        )
+        head = Text.assemble(f"  {span} {episode.log:<{wide}} ", _sign(episode.event), " ")
+        lines.append(Line(head, Text(sentence(episode.event, episode.count, names))))
     if left := len(rows) - len(shown) + digest.dropped:
         said = f"{count(left)} lighter episodes are left out; --json has them."
         lines.append(line("  ", (said, DIM)))
