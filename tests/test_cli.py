@@ -1,5 +1,6 @@
 """The commands: what they print where, how they end, and what they do not import."""
 
+import gzip
 import io
 import json
 import os
@@ -151,6 +152,33 @@ def test_what_could_not_be_judged_is_3(nobody: str, capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert out.startswith("▒ We cannot judge this cluster")
     assert not err
+
+
+def test_a_log_tells_why_nobody_answers(
+    nobody: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its lines are of November 2026; they count as last words, since nothing came after them."""
+    recorded = Path(__file__).parent / "recorded" / "logs" / "3.5.30.wal-rot.log.gz"
+    (tmp_path / "m1.log").write_bytes(gzip.decompress(recorded.read_bytes()))
+
+    code = main(["check", "--json", "--endpoints", nobody, "--log", f"m1={tmp_path / 'm1.log'}"])
+    told = json.loads(capsys.readouterr().out)
+
+    jsonschema.validate(told, schema()["check.schema.json"])
+    (incident,) = [i for i in told["incidents"] if i["cause"] == "wal-corrupt"]
+    assert incident["subject"]["member_id"] == "3aa4a8bea36f8c93"
+    assert code in (2, 3)
+
+
+def test_a_log_that_is_not_there_is_a_blind_spot(
+    nobody: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["check", "--json", "--endpoints", nobody, "--log", "m1=/nope/etcd.log"])
+    told = json.loads(capsys.readouterr().out)
+
+    (spot,) = [spot for spot in told["blind_spots"] if spot["source"] == "logs"]
+    assert spot["why"] == "there is no file /nope/etcd.log"
+    assert "wal-corrupt" in spot["hides"]
 
 
 def test_check_json_is_one_object_of_the_contract(
