@@ -14,7 +14,8 @@ from etcdscope.etcd.logs.reader import Reader, Tally
 from etcdscope.model.logs import WAL_CORRUPT, LogEvent
 from etcdscope.sources.logs import offline
 from etcdscope.surfaces.logs.digest import GAP, MOST_ASKERS, MOST_EPISODES, Digest
-from etcdscope.surfaces.logs.text import MOST_ROWS, logs, objects, sentence
+from etcdscope.surfaces.logs.objects import objects
+from etcdscope.surfaces.logs.text import MOST_ROWS, logs, sentence
 
 AT = 1_795_332_600.0
 
