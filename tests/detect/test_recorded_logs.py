@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from tests.etcd.logs.recorded import FAULTS, NAMES, NOW, lines
 
-from etcdscope.detect import files, identity, requests
+from etcdscope.detect import files, peers, requests
 from etcdscope.detect.detector import Detector
 from etcdscope.etcd.logs.reader import Reader, of_member
 from etcdscope.model.cluster import Member, MemberList
@@ -16,7 +16,7 @@ from etcdscope.model.window import Window, slide
 
 DETECTORS = [
     value
-    for family in (files, identity, requests)
+    for family in (files, peers, requests)
     for value in vars(family).values()
     if isinstance(value, Detector)
 ]

@@ -3,12 +3,12 @@
 from etcdscope.detect import (
     disk,
     files,
-    identity,
     leadership,
     member,
     membership,
     monitor,
     network,
+    peers,
     planned,
     process,
     quorum,
@@ -33,7 +33,7 @@ FAMILIES = (
     planned,
     monitor,
     files,
-    identity,
+    peers,
     requests,
 )
 
