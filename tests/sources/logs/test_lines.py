@@ -81,6 +81,7 @@ async def test_a_file_is_read_and_followed(tmp_path: Path, following: Following)
     lines = following(path)
 
     assert await lines.batch(0.0) == [b"one", b"two"]
+    assert lines.at_end
     assert await lines.batch(0.0) == []
     append(path, "ee\n")
     assert await lines.batch(0.0) == [b"three"]

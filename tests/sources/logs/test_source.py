@@ -26,6 +26,7 @@ class Given:
     def __init__(self, *batches: list[bytes] | LinesError) -> None:
         self.batches = list(batches)
         self.skipped = 0
+        self.at_end = False
 
     async def batch(self, within: float) -> list[bytes]:
         one = self.batches.pop(0) if self.batches else []
@@ -86,6 +87,15 @@ async def test_last_words_explain_why_a_member_is_down_now() -> None:
     assert events(await read(one)) == []
     assert [(e.kind, e.at) for e in events(await read(one))] == [(WAL_CORRUPT, NOW - 7200)]
     assert events(await read(one)) == []
+
+
+async def test_last_words_at_the_very_end_of_a_file_are_told_at_once() -> None:
+    lines = Given([LAST_WORDS])
+    lines.at_end = True
+
+    told = events(await read(LogSource("m1", lines, now=lambda: NOW)))
+
+    assert [e.kind for e in told] == [WAL_CORRUPT]
 
 
 async def test_last_words_of_an_earlier_process_are_history() -> None:

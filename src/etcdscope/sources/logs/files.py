@@ -29,16 +29,18 @@ class FileLines:
         self._splitter = Splitter()
         self._waiting: deque[bytes] = deque()
         self.skipped = 0
+        self.at_end = False
 
     async def batch(self, within: float) -> list[bytes]:
         """Return what was appended; waits for something."""
-        until = monotonic() + within
+        until, more = monotonic() + within, True
         while len(self._waiting) < _BATCH:
             more = await self._more()
             if not more and (self._waiting or monotonic() + POLL > until):
                 break
             if not more:
                 await asyncio.sleep(POLL)
+        self.at_end = not more and len(self._waiting) <= _BATCH
         return [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
 
     async def aclose(self) -> None:

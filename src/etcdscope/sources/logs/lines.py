@@ -33,6 +33,11 @@ class Lines(Protocol):
         """Return how many bytes were left out so far."""
         ...
 
+    @property
+    def at_end(self) -> bool:
+        """Return whether the last batch is known to have ended where the log ends by now."""
+        ...
+
     async def batch(self, within: float) -> list[bytes]:
         """Return the lines that came, after at most ``within`` seconds. Errors: LinesError."""
         ...
