@@ -1,5 +1,6 @@
 """The commands: what they print where, how they end, and what they do not import."""
 
+import gzip
 import io
 import json
 import os
@@ -95,6 +96,11 @@ def test_no_words_are_a_call_for_help(capsys: pytest.CaptureFixture[str]) -> Non
         (["lab", "status", "--name", "nobody-has-this"], 1, "lab up starts one"),
         (["explain", "quorm-lost"], 1, "quorum-lost"),
         (["check", "--cluster", "prod"], 3, "give --config FILE"),
+        (["watch", "--log", "/var/log/etcd.log"], 64, "write NAME=PATH"),
+        (["check", "--log", "m1=/a", "--log", "m1=/b"], 3, "given twice"),
+        (["logs"], 64, "name a file"),
+        (["logs", "/nope.log"], 64, "/nope.log cannot be read: no such file"),
+        (["logs", "/"], 64, "cannot be read: is a directory"),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(
@@ -146,6 +152,33 @@ def test_what_could_not_be_judged_is_3(nobody: str, capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert out.startswith("▒ We cannot judge this cluster")
     assert not err
+
+
+def test_a_log_tells_why_nobody_answers(
+    nobody: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its lines are of November 2026; they count as last words, since nothing came after them."""
+    recorded = Path(__file__).parent / "recorded" / "logs" / "3.5.30.wal-rot.log.gz"
+    (tmp_path / "m1.log").write_bytes(gzip.decompress(recorded.read_bytes()))
+
+    code = main(["check", "--json", "--endpoints", nobody, "--log", f"m1={tmp_path / 'm1.log'}"])
+    told = json.loads(capsys.readouterr().out)
+
+    jsonschema.validate(told, schema()["check.schema.json"])
+    (incident,) = [i for i in told["incidents"] if i["cause"] == "wal-corrupt"]
+    assert incident["subject"]["member_id"] == "3aa4a8bea36f8c93"
+    assert code in (2, 3)
+
+
+def test_a_log_that_is_not_there_is_a_blind_spot(
+    nobody: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["check", "--json", "--endpoints", nobody, "--log", "m1=/nope/etcd.log"])
+    told = json.loads(capsys.readouterr().out)
+
+    (spot,) = [spot for spot in told["blind_spots"] if spot["source"] == "logs"]
+    assert spot["why"] == "there is no file /nope/etcd.log"
+    assert "wal-corrupt" in spot["hides"]
 
 
 def test_check_json_is_one_object_of_the_contract(
@@ -225,6 +258,23 @@ def test_a_file_describes_a_cluster_limits_and_whom_to_tell(filed: Callable[[str
     assert [w.receiver.origin for w in settings.webhooks] == ["https://other", "http://hook"]
     assert not notices
     assert limits_in(path) == settings.limits
+
+
+def test_a_file_names_logs_and_a_flag_wins(filed: Callable[[str], Path]) -> None:
+    path = filed("""
+        [clusters.prod]
+        endpoints = ["10.0.0.1:2379"]
+        [clusters.prod.logs]
+        m1 = "/var/log/m1.log"
+        m2 = "journald:etcd.service"
+    """)
+
+    settings, _ = settings_of(Cluster(config=path), log=["m1=-"])
+
+    assert [(one.named, one.where) for one in settings.logs] == [
+        ("m1", "-"),
+        ("m2", "journald:etcd.service"),
+    ]
 
 
 def test_a_flag_wins_over_the_file(filed: Callable[[str], Path]) -> None:
@@ -324,6 +374,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         (["--help"], ["asyncio", "aiohttp", "grpc", "msgspec"]),
         (["check", "--help"], ["aiohttp", "grpc", "msgspec"]),
         (["explain", "member-down"], ["aiohttp", "grpc", "msgspec"]),
+        (["logs", "/dev/null"], ["aiohttp", "grpc", "asyncio"]),
         (
             ["check", "--endpoints", "127.0.0.1:1"],
             ["numpy", "apsw", "zstandard", "aiohttp.web", "lightkube", "textual"],

@@ -93,6 +93,7 @@ class Watch:
         self.sweeps: list[Sweep] = []
         self.effects: list[Effect] = []
         self.own: tuple[Observation, ...] = ()
+        self.standing: dict[str, Source] = {}
         self.engine = Engine(
             clock=self.clock,
             state=State(DETECTORS),
@@ -100,6 +101,7 @@ class Watch:
             given=given,
             deliver=self.deliver,
             own=lambda: self.own,
+            standing=lambda: self.standing,
         )
 
     def deliver(self, sweep: Sweep, effects: Sequence[Effect]) -> None:
@@ -261,6 +263,22 @@ def test_first_sweep_is_complete_when_every_look_was_made_once() -> None:
     _run(watching, (0.01, note), (0.4, note), (1.2, note))
 
     assert complete == [False, False, True]
+
+
+def test_a_source_that_stands_by_itself_is_looked_at_where_it_stands_while_it_does() -> None:
+    log = Fake("logs", Pace(cadence=0.25, patience=2.0), members={"log:m1": "a1"})
+    watching = Watch(Fake(gives=listed("a1", "a2")))
+
+    def begin() -> None:
+        watching.standing["log:m1"] = log
+
+    _run(watching, (1.0, begin), (3.0, watching.standing.clear), (5.0, None))
+
+    assert {where for _, where in log.looked} == {"log:m1"}
+    assert log.looked[0][0] == pytest.approx(1.0, abs=TICK)
+    assert log.looked[-1][0] == pytest.approx(3.0, abs=TICK)
+    assert ("logs", "log:m1") not in watching.engine.state.window.looks
+    assert "log:m1" not in watching.engine.state.window.endpoints
 
 
 def test_lateness_of_our_own_is_observed() -> None:

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from tests.detect.windows import found, look, refused, window
+from tests.detect.windows import Away, found, look, refused, window
 
 from etcdscope.detect.detector import Detector
 from etcdscope.detect.monitor import (
+    log_unreadable,
     metrics_unreachable,
     monitor_permission_denied,
     monitor_starved,
@@ -14,6 +15,7 @@ from etcdscope.detect.monitor import (
     source_blind,
     store_failing,
 )
+from etcdscope.detect.suspicion import suspect
 from etcdscope.model.finding import BlindSpot
 from etcdscope.model.reading import Failure
 from etcdscope.model.signal import LOOP_LAG, SINK_DROPPED, SINK_FAILING, STORE_FAILING
@@ -145,3 +147,17 @@ def test_denied_call_at_an_unknown_member_is_told_of_its_endpoint() -> None:
     assert blind(monitor_permission_denied, window(looks=[unknown])) == [
         ("status", "http://m9:2379")
     ]
+
+
+@pytest.mark.parametrize("failure", [Failure.UNREACHABLE, Failure.PERMISSION_DENIED])
+@pytest.mark.parametrize("away", [{}, {"m1": refused()}], ids=["it answers", "it is gone"])
+def test_a_log_that_cannot_be_read_is_one_blind_spot(
+    failure: Failure, away: dict[str, Away]
+) -> None:
+    unread = replace(look("logs", "m1", failure), endpoint="log:m1")
+    seen = window(looks=[unread], away=away)
+
+    assert blind(log_unreadable, seen) == [("logs", "m1")]
+    assert blind(source_blind, seen) == []
+    assert blind(monitor_permission_denied, seen) == []
+    assert not suspect(window(looks=[unread]))

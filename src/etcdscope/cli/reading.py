@@ -19,7 +19,6 @@ def logs(
     from etcdscope.etcd.errors import SettingsError
     from etcdscope.etcd.logs.reader import Reader
     from etcdscope.sources.logs import offline
-    from etcdscope.surfaces.logs import text
     from etcdscope.surfaces.logs.digest import Digest
 
     if not files:
@@ -32,9 +31,12 @@ def logs(
     if json:
         import msgspec
 
-        sys.stdout.write(msgspec.json.encode(text.objects(digest)).decode() + "\n")
+        from etcdscope.surfaces.logs.objects import objects
+
+        sys.stdout.write(msgspec.json.encode(objects(digest)).decode() + "\n")
         return 0
     from etcdscope.surfaces.console import open_console, say, width_of
+    from etcdscope.surfaces.logs import text
 
     console = open_console(colour=output.color)
     say(console, text.logs(digest, width=width_of(console)))

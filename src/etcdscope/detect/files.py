@@ -140,6 +140,11 @@ def disk_full(window: Window, limits: Limits) -> Iterator[Finding]:
     Alike:   quota-exhausted (etcd's own limit: an alarm, and no kernel's answer).
     Next:    df and df -i on that host.
     """
+    yield from full_by_log(window)
+
+
+def full_by_log(window: Window) -> Iterator[Finding]:
+    """Yield whose log says that there is no room: now, or as its last words."""
     for writer in journal.writers(window):
         ended = journal.fatal(window, writer, DISK_FULL)
         event = ended or journal.last(window, writer, DISK_FULL, within=STILL)

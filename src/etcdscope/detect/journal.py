@@ -35,13 +35,13 @@ def events(
     """
     oldest = float("-inf") if within is None else window.now - within
     names = [writer, *_logs_of(window, writer)]
-    seen = {
+    seen = [
         point.value
         for name in names
         for kind in kinds
         for point in window.points(name, LOG_EVENT, kind)
         if isinstance(point.value, LogEvent) and point.value.at >= oldest
-    }
+    ]
     return tuple(sorted(seen, key=lambda event: (event.at, event.kind)))
 
 

@@ -188,13 +188,13 @@ def source_blind(window: Window, limits: Limits) -> Iterator[BlindSpot]:
 def log_unreadable(window: Window, limits: Limits) -> Iterator[BlindSpot]:
     """A log that we were told to read cannot be read (a blind spot).
 
-    Signal:  two looks in a row that gave no lines but an error.
+    Signal:  a look that gave no lines but an error.
     Source:  the file, journalctl, or standard input.
     Means:   causes that etcd only writes down, such as a WAL that cannot be read, are not seen.
     Next:    the reason is told with it; a file that appears later is read from then on.
     """
     for look in window.looks.values():
-        if look.source == "logs" and look.failure is not None and look.failures >= SURE:
+        if look.source == "logs" and look.failure is not None:
             yield BlindSpot(
                 "logs",
                 Subject.member(look.member) if look.member else Subject.endpoint(look.endpoint),

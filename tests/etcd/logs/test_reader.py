@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from tests.detect.test_catalog import ADDED, CAUSES
-from tests.etcd.logs.recorded import FORMATS, NAMES, NOW, lines
+from tests.etcd.logs.recorded import FAULTS, FORMATS, NAMES, NOW, lines
 
 from etcdscope.etcd.logs.messages import TABLE
 from etcdscope.etcd.logs.reader import LONGEST, MOST_UNKNOWN, OTHERS, Reader
@@ -31,7 +31,7 @@ def zap(msg: str, **fields: object) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_line_of_every_recording_is_known(name: str) -> None:
     reader = Reader()
-    recorded = lines(name)
+    recorded = [line for line in lines(name) if line.strip()]  # Go leaves one before a stack
 
     events = [event for line in recorded if (event := reader.read(line, NOW)) is not None]
 
@@ -133,7 +133,31 @@ def test_a_full_quota_is_no_full_disk(form: str) -> None:
     assert logs.DISK_FULL not in kinds
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("fault", "kind", "level"),
+    [
+        ("wal-rot", logs.WAL_CORRUPT, "fatal"),
+        ("db-rot", logs.BACKEND_CORRUPT, "panic"),
+        ("rollback", logs.RAFT_STATE_LOST, "panic"),
+    ],
+)
+def test_a_member_that_ended_over_its_files_says_which(fault: str, kind: str, level: str) -> None:
+    events = read(*lines(f"3.5.30.{fault}"))
+    told = [e for e in events if e.kind in (logs.WAL_CORRUPT, logs.BACKEND_CORRUPT, kind)]
+
+    assert {(e.kind, e.level) for e in told} == {(kind, level)}
+    assert not any(e.kind == logs.SERVER_READY and e.at > told[-1].at for e in events)
+
+
+def test_a_peers_name_that_does_not_resolve_is_told_with_the_peer() -> None:
+    told = [e for e in read(*lines("3.5.30.peer-name")) if e.kind == logs.PEER_NAME_UNRESOLVED]
+
+    assert len(told) > 5
+    assert {e.host for e in told} == {"nowhere.invalid"}
+    assert {len(e.peer) for e in told} == {16}
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if not n.endswith(FAULTS)])
 def test_only_a_wrong_file_reads_as_one(name: str) -> None:
     """No scenario damages a WAL or a database file's pages."""
     kinds = {e.kind for e in read(*lines(name))}

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -80,6 +81,7 @@ async def test_a_file_is_read_and_followed(tmp_path: Path, following: Following)
     lines = following(path)
 
     assert await lines.batch(0.0) == [b"one", b"two"]
+    assert lines.at_end
     assert await lines.batch(0.0) == []
     append(path, "ee\n")
     assert await lines.batch(0.0) == [b"three"]
@@ -134,6 +136,25 @@ async def test_a_file_that_we_may_not_read(tmp_path: Path) -> None:
     error = await failing(FileLines(tmp_path / "etcd.log", refuse))
 
     assert error.failure is Failure.PERMISSION_DENIED
+
+
+async def test_a_disk_that_hangs_holds_one_thread(tmp_path: Path) -> None:
+    hangs, calls = threading.Event(), list[Path]()
+
+    def opening(path: Path) -> BinaryIO:
+        calls.append(path)
+        hangs.wait(10)
+        raise FileNotFoundError
+
+    lines = FileLines(tmp_path / "etcd.log", opening)
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await lines.batch(0.0)
+    hangs.set()
+
+    assert "there is no file" in (await failing(lines)).detail
+    assert len(calls) == 1
 
 
 async def test_of_a_huge_file_the_end_is_read(tmp_path: Path, following: Following) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
@@ -12,7 +11,7 @@ from etcdscope.model.logs import FSYNC_SLOW, REQUEST_SLOW, SKIPPED, UNKNOWN, WAL
 from etcdscope.model.reading import Failure, Reading
 from etcdscope.model.signal import LOG_EVENT
 from etcdscope.model.window import Window, slide
-from etcdscope.sources.logs.condense import APART, BURST, Condenser
+from etcdscope.sources.logs.condense import APART, BURST, EVERY, Condenser
 from etcdscope.sources.logs.lines import LinesError
 from etcdscope.sources.logs.opened import MOST_HANDED, Logs, LogSettings, chosen, parse
 from etcdscope.sources.logs.source import PAUSE_SECONDS, LogSource
@@ -27,6 +26,7 @@ class Given:
     def __init__(self, *batches: list[bytes] | LinesError) -> None:
         self.batches = list(batches)
         self.skipped = 0
+        self.at_end = False
 
     async def batch(self, within: float) -> list[bytes]:
         one = self.batches.pop(0) if self.batches else []
@@ -89,6 +89,15 @@ async def test_last_words_explain_why_a_member_is_down_now() -> None:
     assert events(await read(one)) == []
 
 
+async def test_last_words_at_the_very_end_of_a_file_are_told_at_once() -> None:
+    lines = Given([LAST_WORDS])
+    lines.at_end = True
+
+    told = events(await read(LogSource("m1", lines, now=lambda: NOW)))
+
+    assert [e.kind for e in told] == [WAL_CORRUPT]
+
+
 async def test_last_words_of_an_earlier_process_are_history() -> None:
     one = source([LAST_WORDS, START, zap(6900, "ready to serve client requests", "info")], [])
 
@@ -128,24 +137,23 @@ async def test_what_was_left_out_is_told() -> None:
 
 
 async def test_a_flood_is_small_and_complete() -> None:
-    """A minute of 10,000 lines a second, in batches of a quarter of a second."""
-    minute = 240
-    lines = [zap(1, "slow fdatasync", took=f"{n % 7 + 1}s") for n in range(1250)]
-    lines += [zap(1, f"what is this {'ghijklmnop'[n % 10]}?") for n in range(1250)]
-    one = source(*([lines] * minute))
+    """A minute of it, in batches of 800 lines."""
+    lines = [zap(1, "slow fdatasync", took=f"{n % 7 + 1}s") for n in range(400)]
+    lines += [zap(1, f"what is this {'ghijklmnop'[n % 10]}?") for n in range(400)]
+    now = NOW
+    one = LogSource("m1", Given(*([lines] * 12)), now=lambda: now)
     window, seen = Window(), Counter[str]()
 
-    for n in range(minute // 8):  # an eighth of it; the window is what must not grow
-        reading = replace(await read(one), at=NOW + n / 4)
-        seen.update({e.kind: 0 for e in events(reading)})
+    for n in range(13):  # every fifth second of it; then there is nothing more
+        now = NOW + 5.0 * n
+        reading = await one.read("log:m1", now)
         for event in events(reading):
             seen[event.kind] += event.count
-        assert len(reading.observations) <= BURST + 2 * (APART + 1)
-        window = slide(window, [reading], NOW + n / 4)
+        window = slide(window, [reading], now)
 
-    assert seen == {FSYNC_SLOW: 1250 * 30, UNKNOWN: 1250 * 30}
+    assert seen == {FSYNC_SLOW: 400 * 12, UNKNOWN: 400 * 12}
     kept = sum(len(points) for by_key in window.series.values() for points in by_key.values())
-    assert kept < BURST + 30 * 2 * (APART + 1)
+    assert kept <= 2 * BURST + 7 * 2 * (APART + 1)
 
 
 def test_what_is_put_together_keeps_who_and_the_worst() -> None:
@@ -171,7 +179,9 @@ def test_after_a_while_single_events_are_kept_again() -> None:
     storm = [LogEvent(NOW, FSYNC_SLOW) for _ in range(3 * BURST)]
     condenser.condensed(storm, NOW)
 
-    assert len(condenser.condensed(storm[:5], NOW)) == 1
+    assert condenser.condensed(storm[:5], NOW + 1) == []
+    (together,) = condenser.condensed([], NOW + EVERY)
+    assert together.count == 5
     assert len(condenser.condensed(storm[:5], NOW + 60)) == 5
 
 

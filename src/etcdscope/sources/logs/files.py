@@ -25,27 +25,40 @@ class FileLines:
         self._path = path
         self._opening = opening or _opened
         self._file: BinaryIO | None = None
+        self._reading: asyncio.Future[bool] | None = None
         self._splitter = Splitter()
         self._waiting: deque[bytes] = deque()
         self.skipped = 0
+        self.at_end = False
 
     async def batch(self, within: float) -> list[bytes]:
         """Return what was appended; waits for something."""
-        until = monotonic() + within
-        while not self._waiting:
-            # The file may lie on the very disk that hangs.
-            more = await asyncio.to_thread(self._read)
-            if not more and monotonic() + POLL > until:
+        until, more = monotonic() + within, True
+        while len(self._waiting) < _BATCH:
+            more = await self._more()
+            if not more and (self._waiting or monotonic() + POLL > until):
                 break
             if not more:
                 await asyncio.sleep(POLL)
+        self.at_end = not more and len(self._waiting) <= _BATCH
         return [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
 
     async def aclose(self) -> None:
-        """Close the file."""
-        if self._file:
+        """Close the file, unless a read of it hangs."""
+        if self._file and self._reading is None:
             self._file.close()
             self._file = None
+
+    async def _more(self) -> bool:
+        """Read on in a thread, for the file may lie on the very disk that hangs: in one at most."""
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(asyncio.to_thread(self._read))
+        reading = self._reading
+        try:
+            return await asyncio.shield(reading)
+        finally:
+            if reading.done():
+                self._reading = None
 
     def _read(self) -> bool:
         """Read on; return whether anything was there, be it only a new file."""

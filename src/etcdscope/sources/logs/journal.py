@@ -17,6 +17,7 @@ class JournalLines:
     """The lines of a unit. Errors: no journalctl, or it ended; it is started again."""
 
     skipped = 0
+    at_end = False
 
     def __init__(self, unit: str, program: str = "journalctl") -> None:
         self._unit = unit

@@ -10,7 +10,7 @@ LONGEST: Final = 64 * 1024
 # So much of a log's end is read at the start, and after we have fallen too far behind.
 TAIL: Final = 4 * 2**20
 # Further behind than this we leave out what lies between, and say so.
-MOST_BEHIND: Final = 32 * 2**20
+MOST_BEHIND: Final = 8 * 2**20
 CHUNK: Final = 256 * 1024
 # Between two looks for more, where nothing tells us that there is more.
 POLL: Final = 0.2
@@ -31,6 +31,11 @@ class Lines(Protocol):
     @property
     def skipped(self) -> int:
         """Return how many bytes were left out so far."""
+        ...
+
+    @property
+    def at_end(self) -> bool:
+        """Return whether the last batch is known to have ended where the log ends by now."""
         ...
 
     async def batch(self, within: float) -> list[bytes]:

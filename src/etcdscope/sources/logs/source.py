@@ -109,7 +109,8 @@ class LogSource:
                 yield replace(event, at=now) if event.at > now else event
             elif event.level in ENDING:
                 self._last_words = self._last_words or event
-        if not events and self._last_words is not None:  # the log's end is reached
+        at_end = not events or self._lines.at_end
+        if at_end and self._last_words is not None:
             yield self._last_words
             self._last_words = None
 

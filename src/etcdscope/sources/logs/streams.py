@@ -19,6 +19,8 @@ _AHEAD: Final = 16
 class HandedLines:
     """Lines that somebody hands us. What nobody takes in time is left out, the oldest first."""
 
+    at_end = False
+
     def __init__(self) -> None:
         self._queued = Queued()
         self._came = asyncio.Event()
@@ -51,6 +53,7 @@ class PipedLines:
     """The lines of standard input, be it a pipe or a file. Errors: it ended."""
 
     skipped = 0
+    at_end = False
 
     def __init__(self, read: Callable[[int], bytes] | None = None) -> None:
         self._read = read or (lambda most: os.read(sys.stdin.fileno(), most))

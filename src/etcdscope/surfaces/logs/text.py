@@ -3,7 +3,7 @@
 Pure: a digest in, lines out. ``width`` is None where lines are not broken.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 
 from rich.text import Text
@@ -125,7 +125,10 @@ def _short(digest: Digest) -> Iterator[Line]:
 def _timeline(digest: Digest, zone: tzinfo | None) -> list[Line]:
     if not digest.episodes:
         return [line("", ("Nothing happened that matters.", "bold"))]
-    rows = digest.timeline
+    won = {e.event.term for e in digest.episodes if e.event.kind == "raft-leader"}
+    rows = [  # who won needs not be told by all the others again
+        e for e in digest.timeline if e.event.kind != "leader-elected" or e.event.term not in won
+    ]
     wide = max(len(episode.log) for episode in rows)
     names = digest.names
     shown = rows if len(rows) <= MOST_ROWS else _weightiest(rows)
@@ -137,14 +140,8 @@ def _timeline(digest: Digest, zone: tzinfo | None) -> list[Line]:
             today = date
         until = clock(episode.until, zone) if episode.until - episode.since >= 1 else ""
         span = f"{clock(episode.since, zone)}{'–' + until if until else '':<9}"
-        sign = _sign(episode.event)
-        lines.append(
-            line(
-                f"  {span} {episode.log:<{wide}} ",
-                (sign[0] + " ", sign[1]),
-                sentence(episode.event, episode.count, names),
-            )
-        )
+        head = Text.assemble(f"  {span} {episode.log:<{wide}} ", _sign(episode.event), " ")
+        lines.append(Line(head, Text(sentence(episode.event, episode.count, names))))
     if left := len(rows) - len(shown) + digest.dropped:
         said = f"{count(left)} lighter episodes are left out; --json has them."
         lines.append(line("  ", (said, DIM)))
@@ -234,60 +231,3 @@ def _unknown(digest: Digest) -> Iterator[Line]:
         yield line("  ", (f"{count(often):>6}  ", DIM), text)
     if len(unknown) > MOST_UNKNOWN:
         yield line("  ", (f"and {count(len(unknown) - MOST_UNKNOWN)} more", DIM))
-
-
-def objects(digest: Digest) -> Mapping[str, object]:
-    """Return what ``etcdscope logs --json`` prints."""
-    names = digest.names
-    return {
-        "logs": [
-            {
-                "name": log.name,
-                "member_id": log.member,
-                "lines": log.tally.lines,
-                "unknown": log.tally.unknown.total(),
-                "begin": log.begin if log.tally.lines else None,
-                "end": log.end if log.tally.lines else None,
-                "kinds": dict(log.tally.kinds.most_common()),
-            }
-            for log in digest.logs
-        ],
-        "timeline": [_episode(episode, names) for episode in digest.timeline],
-        "left_out": digest.dropped,
-        "requests": [_plain(row) for row in digest.asked.values()],
-        "traces": [
-            {
-                "operation": row.operation,
-                "count": row.count,
-                "slowest_seconds": row.slowest,
-                "seconds_by_step": dict(row.seconds),
-                "slowest_step": dict(row.stages),
-            }
-            for row in digest.traced.values()
-        ],
-        "unknown": [{"message": m, "count": n} for m, n in digest.unknown.most_common()],
-    }
-
-
-def _episode(episode: Episode, names: Mapping[str, str]) -> Mapping[str, object]:
-    event = episode.event
-    told: dict[str, object] = {
-        "since": episode.since,
-        "until": episode.until,
-        "log": episode.log,
-        "kind": event.kind,
-        "level": event.level,
-        "count": episode.count,
-        "says": sentence(event, episode.count, names),
-        "message": event.text,
-    }
-    return told | {
-        name: value
-        for name in ("member", "peer", "term", "index", "seconds", "bytes", "error", "host")
-        if (value := getattr(event, name)) not in ("", None)
-    }
-
-
-def _plain(row: object) -> Mapping[str, object]:
-    names: Iterable[str] = type(row).__slots__  # type: ignore[attr-defined]
-    return {name: getattr(row, name) for name in names}

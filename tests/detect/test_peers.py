@@ -4,7 +4,7 @@ import pytest
 from tests.detect.logs import heard, said
 from tests.detect.windows import found, window
 
-from etcdscope.detect.names import member_removed_running, peer_name_unresolvable
+from etcdscope.detect.peers import member_removed_running, peer_name_unresolvable
 from etcdscope.model.logs import PEER_NAME_UNRESOLVED, PEER_WAS_REMOVED, SELF_REMOVED, LogEvent
 
 

@@ -1,4 +1,4 @@
-"""Who a member is, for others: a name that must resolve, and a place in the member list."""
+"""How members know each other, by their logs: names that must resolve, and who was removed."""
 
 from collections.abc import Iterator
 
