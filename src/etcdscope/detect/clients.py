@@ -123,8 +123,10 @@ def request_too_large(window: Window, limits: Limits) -> Iterator[Finding]:
     Source:  grpc_server_handled_total, etcd_network_client_grpc_received_bytes_total.
     Means:   "etcdserver: request is too large"; the same request is refused every time.
     Alike:   other wrong requests end with InvalidArgument too, but are small.
-    Next:    not seen: requests over 2 MiB, which gRPC refuses before they are counted; and which
-             object it is. With another --max-request-bytes only larger ones are recognised.
+    Next:    not seen: requests over 2 MiB, which gRPC refuses before they are counted; which object
+             it is; and few of them while very much is written through other members, since what
+             was stored is counted for the whole cluster. With another --max-request-bytes only
+             requests over 1.5 MiB are recognised.
     """
     for member in window.judgeable:
         growths = [
