@@ -139,8 +139,8 @@ SERVER: tuple[Note, ...] = (
         "counter",
         "Proposals of this member that did not get through: timed out, or dropped for want of a"
         " leader.",
-        "A proposal that timed out may still be applied later. A client that ends while its write is"
-        " on its way counts as well (processInternalRaftRequestOnce in etcd's v3_server.go).",
+        "A proposal that timed out may still be applied later. A client that ends while its write"
+        " is on its way counts as well (processInternalRaftRequestOnce in etcd's v3_server.go).",
         "Flat, but for a handful at an election.",
         "rate(etcd_server_proposals_failed_total[5m])",
         ("proposals-failing", "leader-missing", "quorum-lost"),
