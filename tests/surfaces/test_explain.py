@@ -149,6 +149,26 @@ def test_an_error_is_found_as_people_ask(said: str, name: str) -> None:
     assert found.runbook
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        pytest.param(
+            "rpc error: code = DataLoss desc = something new", "DATA_LOSS", id="a code in a line"
+        ),
+        pytest.param(
+            "histogram_quantile(0.99, rate(etcd_disk_wal_fsync_duration_seconds_bucket[5m])) > 1",
+            "etcd_disk_wal_fsync_duration_seconds",
+            id="a query",
+        ),
+    ],
+)
+def test_what_a_text_quotes_is_found(said: str, name: str) -> None:
+    found = explain(said)
+
+    assert found is not None
+    assert found.name == name
+
+
 def test_a_full_database_is_explained_as_an_operator_would() -> None:
     found = explain("etcdserver: mvcc: database space exceeded")
 

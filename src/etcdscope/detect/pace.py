@@ -1,10 +1,12 @@
 """How counters of /metrics have been growing from scrape to scrape."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from etcdscope.model.reading import Value
 from etcdscope.model.signal import METRICS_SECONDS, Signal
-from etcdscope.model.window import Window
+from etcdscope.model.window import Point, Window
 
 # What goes on must have gone on so long, over two scrapes at least: two at the slow cadence, more
 # under zoom. Shorter bursts end before anybody could act.
@@ -40,14 +42,11 @@ def recent(
     A series that only appears when it grows (sparse) stood at 0 before. A counter that fell was
     reset: what it shows after the fall is growth.
     """
-    times = [p.at for p in window.points(member, METRICS_SECONDS, over=_BACK)]
-    if not times or times[-1] < window.now - METRICS_SECONDS.fresh:
+    told = _told(window, member, signal, key)
+    if len(told) < 3 or told[-1].at < window.now - signal.fresh:
         return ()
-    values = {p.at: p.value for p in window.points(member, signal, key)}
-    missing = 0.0 if signal.sparse else None
-    told = [(at, value) for at in times if _number(value := values.get(at, missing))]
     growths: list[Growth] = []
-    for (then, before), (at, value) in reversed([*pairwise(told)]):
+    for (at, value), (then, before) in pairwise(reversed(told)):
         if growths and growths[-1].seconds < _CLOSE:
             growths[-1] = growths[-1].joined(at - then, _grown(before, value))
         else:
@@ -58,9 +57,18 @@ def recent(
     return ()
 
 
-def _grown(before: object, value: object) -> float:
-    assert isinstance(before, (int, float))
-    assert isinstance(value, (int, float))
+def _told(window: Window, member: str, signal: Signal, key: str) -> Sequence[Point]:
+    """Return the points of late, those of a sparse series with the zeros before it."""
+    points = window.points(member, signal, key, over=_BACK)
+    if not signal.sparse or not points or points[0] is not window.points(member, signal, key)[0]:
+        return points
+    seen = window.points(member, METRICS_SECONDS, over=_BACK)
+    return (*(Point(p.at, 0.0) for p in seen if p.at < points[0].at), *points)
+
+
+def _grown(before: Value, value: Value) -> float:
+    if not isinstance(before, (int, float)) or not isinstance(value, (int, float)):
+        return 0.0
     return value - before if value >= before else value
 
 
@@ -106,7 +114,3 @@ def scrapes(window: Window, member: str) -> tuple[float, ...]:
         return ()
     began = growths[-1].at - growths[-1].seconds
     return tuple(p.at for p in window.points(member, METRICS_SECONDS) if p.at > began - 0.001)
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float))

@@ -7,7 +7,7 @@ process that ends with heal; what they wrote is deleted, what they leased is rev
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from asyncio.subprocess import Process
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -19,7 +19,6 @@ from etcdscope.lab.spec import KIB, LabError
 
 PREFIX: Final = "/lab/clients/"
 BEGIN_S: Final = 60.0
-REVOKES_AT_ONCE: Final = 16
 # etcd bounds a transaction to 1.5 MiB, so this many writes of a few bytes.
 MOST_OPERATIONS: Final = 5_000
 
@@ -89,31 +88,35 @@ async def connection_churn(on: Injection) -> None:
 
 
 async def _clients(on: Injection, do: str) -> None:
-    lab = on.lab
     on.undo.push_async_callback(_forget, on)
+    process = await _start(on, do)
+    on.undo.push_async_callback(end, process)
+    on.begins()
+
+
+async def _start(on: Injection, do: str) -> Process:
+    """Start the clients, and wait until they say that they have begun."""
+    lab = on.lab
     spec: dict[str, Any] = {**on.options, "do": do, "prefix": PREFIX}
     spec["endpoints"] = [member.client_url for member in on.targets]
     if lab.certificates:
         spec |= {name: str(path) for name, path in asdict(lab.certificates).items()}
-    await _start(on, spec)
-    on.begins()
-
-
-async def _start(on: Injection, spec: Mapping[str, Any]) -> None:
     program = (sys.executable, "-I", "-S", client_process.__file__)
-    log = on.lab.directory / "clients.log"
-    process = await spawn(program, lab_id=on.lab.lab_id, log=log, talk=True)
-    on.undo.push_async_callback(end, process)
+    log = lab.directory / "clients.log"
+    process = await spawn(program, lab_id=lab.lab_id, log=log, talk=True)
     assert process.stdin
     assert process.stdout
     process.stdin.write(json.dumps(spec).encode() + b"\n")
     try:
         async with asyncio.timeout(BEGIN_S):
             said = await process.stdout.readline()
-    except TimeoutError:
-        said = b""
+    except BaseException:
+        await end(process)
+        raise
     if not said:
-        raise LabError(f"{on.asked}: the clients did not begin; see {log}")
+        await end(process)
+        raise LabError(f"{do}: the clients did not begin; see {log}")
+    return process
 
 
 async def _forget(on: Injection) -> None:
@@ -123,20 +126,7 @@ async def _forget(on: Injection) -> None:
 
 async def _revoke_all(on: Injection) -> None:
     """The clients are gone, and in a lab nobody else has leases."""
-    lab = on.lab
-    leader = await lab.leader()
-    left = (await lab.call("lease/leases", member=leader)).get("leases", [])
-    turn = asyncio.Semaphore(REVOKES_AT_ONCE)
-
-    async def revoke(lease: str) -> None:
-        async with turn:
-            try:
-                await lab.call("lease/revoke", member=leader, ID=lease)
-            except LabError as error:
-                if "lease not found" not in str(error):  # it ended by itself
-                    raise
-
-    await asyncio.gather(*(revoke(one["ID"]) for one in left))
+    await end(await _start(on, "revoke"))
 
 
 KINDS = (

@@ -14,8 +14,13 @@ from etcdscope.detect.catalog import DETECTORS
 from etcdscope.model import errors
 from etcdscope.model.signal import BY_METRIC, TABLE
 from etcdscope.surfaces.explain.causes import cause, contents, signal_page
-from etcdscope.surfaces.explain.failures import by_number, code_page, error_page
-from etcdscope.surfaces.explain.measures import metric_page
+from etcdscope.surfaces.explain.failures import (
+    by_number,
+    code_page,
+    error_page,
+    quoted_code_page,
+)
+from etcdscope.surfaces.explain.measures import metric_page, quoted_metric_page
 from etcdscope.surfaces.explain.metrics import NOTES
 from etcdscope.surfaces.explain.page import Page, page
 from etcdscope.surfaces.explain.words import WORDS, word_page
@@ -55,6 +60,8 @@ LOOKUPS: tuple[Lookup, ...] = (
     _by_signal,
     metric_page,
     error_page,
+    quoted_code_page,
+    quoted_metric_page,
 )
 
 

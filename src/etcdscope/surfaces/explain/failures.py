@@ -1,5 +1,7 @@
 """Pages of errors and of codes."""
 
+import re
+
 from etcdscope.model import errors
 from etcdscope.model.errors import Code, KnownError
 from etcdscope.surfaces.explain.causes import known
@@ -10,6 +12,7 @@ _WHOSE = {
     "client": "the client's doing: the cluster is well",
     "usual": "normal traffic brings it: no sign of a fault",
 }
+_QUOTED = re.compile(r"\bcode = (\w+)")
 # So many texts of a code stand on its page.
 _MOST = 12
 
@@ -24,6 +27,12 @@ def code_page(said: str) -> Page | None:
     """Return the page of a gRPC code, by name or number."""
     found = errors.code(said)
     return _code(found) if found else None
+
+
+def quoted_code_page(said: str) -> Page | None:
+    """Return the page of the code that gRPC itself names: ``code = Unavailable desc = …``."""
+    quoted = _QUOTED.search(said)
+    return code_page(quoted[1]) if quoted else None
 
 
 def by_number(said: str) -> Page | None:

@@ -1,5 +1,7 @@
 """Pages of metrics: what is measured, and where the name misleads."""
 
+import re
+
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import BY_METRIC, Signal
 from etcdscope.surfaces.explain.causes import known as existing
@@ -7,6 +9,8 @@ from etcdscope.surfaces.explain.causes import signal_page, users
 from etcdscope.surfaces.explain.metrics import NOTES, family, note
 from etcdscope.surfaces.explain.metrics.note import Note
 from etcdscope.surfaces.explain.page import Page
+
+_NAME = re.compile(r"\b(?:etcd|grpc|os|process)_\w+")
 
 
 def metric_page(said: str) -> Page | None:
@@ -17,6 +21,12 @@ def metric_page(said: str) -> Page | None:
     if known is None:
         return signal_page(signals[0]) if signals else None
     return _page(name, known, signals)
+
+
+def quoted_metric_page(said: str) -> Page | None:
+    """Return the page of the first metric that a text names, such as a query of Prometheus."""
+    names = (name for name in _NAME.findall(said) if family(name) in NOTES)
+    return metric_page(next(names, ""))
 
 
 def _page(name: str, known: Note, signals: list[Signal]) -> Page:
