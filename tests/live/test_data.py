@@ -31,7 +31,6 @@ CASES = [
     Case("wipe", "data-dir-empty", 8.0),
     Case("corrupt", "alarm-corrupt", 8.0, named=False),
     Case("diverge", "data-diverged", 30.0),
-    Case("auth-diverge", "auth-diverged", 40.0),
 ]
 
 
