@@ -21,6 +21,8 @@ TICK = 0.25
 # What a source may take on top of its patience before the engine itself gives up on it.
 GRACE = 0.25
 AFTER_A_BUG = 1.0
+# An endpoint that leads where another one leads is asked this often whether it still does.
+LEFT_FOR = 60.0
 
 Deliver = Callable[[Sweep, Sequence[Effect]], None]
 
@@ -74,6 +76,7 @@ class Engine:
         self._inbox: list[Reading] = []
         self._looking: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._zoomed = asyncio.Event()
+        self._left: dict[str, float] = {}  # endpoint → when we ceased to look at it
         self._noted, self._late = 0.0, 0.0
         # These wait by themselves for something to happen.
         self._patient = {s.name for s in sources if s.pace.cadence == 0}
@@ -149,8 +152,15 @@ class Engine:
         window = self.state.window
         status = {e: look for (s, e), look in window.looks.items() if s == "status"}
         answered = {e: look.member for e, look in status.items() if look.last_ok and look.member}
-        # One that is not looked at any more, for it leads to the member of another, still does.
-        left = {e: m for e in self._given if e not in status and (m := window.endpoints.get(e))}
+        now = self._clock.now()
+        # What leads where another one leads is left for a while, and not found anew at once.
+        left = {
+            e: m
+            for e in self._given
+            if e not in status
+            and now - self._left.get(e, 0.0) < LEFT_FOR
+            and (m := window.endpoints.get(e, "")) in answered.values()
+        }
         answered = left | answered
         failed = {e: look.failure for e, look in status.items() if look.failure is not None}
         choice = choose(self._given, window.members, answered, failed)
@@ -165,6 +175,7 @@ class Engine:
     def _forget(self, at: tuple[str, str]) -> None:
         """Drop what was last seen through an endpoint that is no longer looked at."""
         window = self.state.window
+        self._left[at[1]] = self._clock.now()
         looks = {key: look for key, look in window.looks.items() if key != at}
         self.state = replace(self.state, window=replace(window, looks=looks))
 

@@ -540,6 +540,20 @@ async def test_diverged_member_has_another_hash_until_it_is_healed(lab: Lab) -> 
 
 
 @on_the_shared_loop
+async def test_member_with_other_users_shows_another_revision_until_it_is_healed(lab: Lab) -> None:
+    async def revisions() -> set[float]:
+        names = [member.name for member in lab.members]
+        return {await metric(lab, name, "etcd_debugging_auth_revision") for name in names}
+
+    before = await revisions()
+    assert len(before) == 1
+    await lab.fault("auth-diverge")
+    assert await revisions() == before | {before.copy().pop() + 2}
+    await lab.heal()
+    assert await revisions() == before
+
+
+@on_the_shared_loop
 async def test_corrupt_alarm_refuses_writes_until_it_is_disarmed(lab: Lab) -> None:
     await lab.fault("corrupt")
 

@@ -11,6 +11,7 @@ from etcdscope.model.cluster import Member, MemberList
 from etcdscope.model.reading import Failure, Histogram, Observation, Reading, Value
 from etcdscope.model.signal import (
     APPLIED_INDEX,
+    CLUSTER_ID,
     COMMITTED_INDEX,
     DB_BYTES,
     DB_BYTES_LONG,
@@ -190,6 +191,31 @@ def test_membership_is_trusted_by_quorum_then_votes_then_what_is_known(
     ]
 
     assert [m.id for m in fed(*readings).members] == [trusted]
+
+
+@pytest.mark.parametrize(
+    ("clusters", "trusted"),
+    [
+        pytest.param(("c9", "c1", "c1"), "y", id="two of three are of the other cluster"),
+        pytest.param(("c9", "c1", None), "y", id="of two, the one that we know"),
+        pytest.param(("c1", "c1", "c1"), "z", id="one cluster: the confirmed list counts"),
+    ],
+)
+def test_member_that_became_a_cluster_of_its_own_confirms_only_itself(
+    clusters: tuple[str | None, ...], trusted: str
+) -> None:
+    known = [reading(0, MEMBER_LIST, MemberList((Member("y", "y"),)), member="a2", url="http://2")]
+    lists = (
+        MemberList((Member("z", "z"),), linearizable=True),
+        *[MemberList((Member("y", "y"),))] * 2,
+    )
+    for i, (cluster, listed) in enumerate(zip(clusters, lists, strict=True), start=1):
+        if cluster:
+            who = {"member": f"a{i}", "url": f"http://{i}"}
+            known.append(reading(1, CLUSTER_ID, cluster, **who))
+            known.append(reading(2, MEMBER_LIST, listed, **who))
+
+    assert [m.id for m in fed(*known).members] == [trusted]
 
 
 def test_of_lists_that_overlap_the_newest_is_trusted() -> None:

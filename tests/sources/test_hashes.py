@@ -162,11 +162,17 @@ def test_revision_that_is_compacted_is_chosen_anew_and_at_last_left_to_the_membe
 
 
 def test_revision_of_a_hash_without_one_is_what_the_member_says() -> None:
-    cluster = Cluster(hashes={M2: 8})
-    readings = looking(cluster, 30)
+    readings = looking(Cluster(fails={M2: COMPACTED}), 30)
 
     last = [r for r in readings if r.endpoint == M1][-1]
     assert value(last, HASHED) == Hashed(7, HEADER.revision, 9)
+
+
+def test_what_differs_is_always_asked_for_at_one_revision() -> None:
+    cluster = Cluster(hashes={M2: 8})
+    looking(cluster, 50)
+
+    assert {revision for _, _, revision in cluster.calls} == {50}
 
 
 def test_denial_is_told_and_shows_that_somebody_is_asked() -> None:

@@ -40,6 +40,7 @@ async def test_a_recorded_member_is_read() -> None:
     assert set(values(reading, s.ACTIVE_PEERS)) == {"a44eb1516c9e9da", "b5866298dc7de0ee"}
     assert set(values(reading, s.PEER_RTT)) == {"a44eb1516c9e9da", "b5866298dc7de0ee"}
     assert {"OK", "Unavailable"} < set(values(reading, s.GRPC_HANDLED))
+    assert values(reading, s.PROCESS_AT) == {ENDPOINT: value(reading, s.PROCESS_START)}
     fsync = value(reading, s.WAL_FSYNC)
     assert isinstance(fsync, Histogram)
     assert fsync.bounds[0] == 0.001

@@ -19,8 +19,8 @@ EMPTY = 0.5
 
 # Clocks of two hosts may differ by so much and more is told (clock-skewed).
 CLOCKS = 2.0
-# The second of two endpoints of one member is asked only at our start.
-DUPLICATE_SEEN = 900.0
+# The second of two endpoints of one member is asked once a minute.
+DUPLICATE_SEEN = 150.0
 
 
 @detector(

@@ -240,7 +240,7 @@ TABLE: tuple[Explanation, ...] = (
     *_explains(
         "certificate-mismatched",
         anywhere=("quorum-margin-zero",),
-        same=("member-unreachable", "member-isolated"),
+        same=("member-unreachable", "member-isolated", "member-frozen", "member-down"),
         touching=_LINKS,
     ),
     *_explains("certificate-expired", same=("certificate-mismatched",)),

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -31,27 +32,56 @@ async def diverge(on: Injection) -> None:
     await on.lab.call("kv/put", key=encoded(KEY), value=encoded(mark))
     await asyncio.sleep(SETTLE_S)
     for member in on.targets:
-        on.undo.push_async_callback(_edit, on, member, wrong, mark)
-        await _edit(on, member, mark, wrong)
+        on.undo.push_async_callback(_edit, on, member, _replaced(wrong, mark))
+        await _edit(on, member, _replaced(mark, wrong))
     on.begins()
 
 
-async def _edit(on: Injection, member: Member, old: bytes, new: bytes) -> None:
+@fault("auth-diverge", target="follower")
+async def auth_diverge(on: Injection) -> None:
+    """Stop a member, raise the revision of its users and roles by two, start it again.
+
+    It is there whether auth is on or off; healed by lowering it.
+    """
+    for member in on.targets:
+        on.undo.push_async_callback(_edit, on, member, _counted_up(-2))
+        await _edit(on, member, _counted_up(2))
+    on.begins()
+
+
+Change = Callable[[bytes], bytes]
+
+
+async def _edit(on: Injection, member: Member, change: Change) -> None:
+    """Change what is in a member's database while it is down."""
     await member.stop()
-    await asyncio.to_thread(_replace, database(member), old, new)
+    await asyncio.to_thread(_rewrite, member.data_dir / "member" / "snap" / "db", change)
     await member.start()
     await on.lab.ready()
 
 
-def database(member: Member) -> Path:
-    return member.data_dir / "member" / "snap" / "db"
+def _rewrite(path: Path, change: Change) -> None:
+    before = path.read_bytes()
+    after = change(before)
+    if after == before:
+        raise LabError(f"what was to be changed is not in {path}")
+    path.write_bytes(after)
 
 
-def _replace(path: Path, old: bytes, new: bytes) -> None:
-    data = path.read_bytes()
-    if old not in data:
-        raise LabError(f"the marked value is not in {path}")
-    path.write_bytes(data.replace(old, new))
+def _replaced(old: bytes, new: bytes) -> Change:
+    return lambda data: data.replace(old, new)
+
+
+def _counted_up(by: int) -> Change:
+    """Return a change of auth's revision: in a leaf page a value follows its key at once."""
+
+    def changed(data: bytes) -> bytes:
+        def count(found: re.Match[bytes]) -> bytes:
+            return found[1] + (int.from_bytes(found[2], "big") + by).to_bytes(8, "big")
+
+        return re.sub(rb"(authRevision)(\x00{6}..)", count, data, flags=re.DOTALL)
+
+    return changed
 
 
 @fault("corrupt", target="")
@@ -161,4 +191,4 @@ def _as(members: Iterable[Member], member: Member, *, same_id: bool) -> Iterable
     )
 
 
-KINDS = (diverge, corrupt, wipe, restore)
+KINDS = (diverge, auth_diverge, corrupt, wipe, restore)

@@ -13,10 +13,12 @@ from etcdscope.model.cluster import Member, MemberList, quorum
 from etcdscope.model.finding import Evidence
 from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Failure, Histogram, Reading, Value
-from etcdscope.model.signal import LONG, MEMBER_LIST, Kind, Signal
+from etcdscope.model.signal import CLUSTER_ID, LONG, MEMBER_LIST, Kind, Signal
 
 # A member that nothing was heard from for so many seconds does not count as reachable.
 SILENT = 3.0
+# A member list is as old as this at most, and so may the cluster be that its teller belongs to.
+SAME_CLUSTER = 15.0
 # The sources whose success is an answer of etcd itself; a probe also succeeds in seeing nothing.
 ANSWERS = frozenset({"status", "raftvars", "metrics", "members"})
 # The sources that tell of a member, but whose endpoint is no address of it.
@@ -393,27 +395,36 @@ def _looked(
 def _with_membership(window: Window, readings: Iterable[Reading]) -> Window:
     """Trust the newest list that a quorum confirmed, else the one that most members hold.
 
-    Where endpoints of two clusters were given, as many of each, the larger cluster's; of equals,
-    what shares a member with the list of before, so that it does not jump from one to the other.
-    etcd 3.4 answers every MemberList from the member's own view, so that there only votes count.
+    Where endpoints of two clusters were given, only lists of the one with more of them count: a
+    member that lost its data confirms, as a cluster of its own, a list of itself alone. With as
+    many of each it is the larger cluster's. Of equals, what shares a member with the list of
+    before. etcd 3.4 answers every MemberList from the member's own view, so that there only votes
+    count.
     """
     if not any(seen.signal is MEMBER_LIST for r in readings for seen in r.observations):
         return window
     tellers = {who for who, signal in window.series if signal is MEMBER_LIST}
-    points = [p for who in tellers if (p := window.last(who, MEMBER_LIST))]
-    told = [(p.at, p.value) for p in points if isinstance(p.value, MemberList)]
+    points = {who: p for who in tellers if (p := window.last(who, MEMBER_LIST))}
+    told = [
+        (p.at, p.value, window.word(who, CLUSTER_ID, within=SAME_CLUSTER) or "")
+        for who, p in points.items()
+        if isinstance(p.value, MemberList)
+    ]
     if not told:
         return window
+    clusters = [cluster for _, _, cluster in told]
     votes: dict[frozenset[str], int] = {}
-    for _, listed in told:
+    for _, listed, _ in told:
         votes[_ids(listed)] = votes.get(_ids(listed), 0) + 1
     before = {m.id for m in window.members}
-    at, trusted = max(
+    at, trusted, _ = max(
         told,
         key=lambda t: (
+            clusters.count(t[2]),
+            max((len(ids) for ids in votes if not ids.isdisjoint(_ids(t[1]))), default=0),
+            len(set(clusters)) == 1 or not before.isdisjoint(_ids(t[1])),
             t[1].linearizable,
             votes[_ids(t[1])],
-            max((len(ids) for ids in votes if not ids.isdisjoint(_ids(t[1]))), default=0),
             not before.isdisjoint(_ids(t[1])),
             t[0],
         ),

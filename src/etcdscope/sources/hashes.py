@@ -122,6 +122,7 @@ class HashesSource:
         self._round: _Round | None = None
         self._due = clock.now() + FIRST
         self._busy = ""
+        self._missed = False  # since the last round on schedule
 
     async def read(self, endpoint: str, at: float) -> Reading:  # noqa: ARG002 - it waits first
         """Wait for the next round, and ask."""
@@ -134,12 +135,13 @@ class HashesSource:
                 return looking.blind(Failure.TOO_LARGE, f"{endpoint} {_TOO_LARGE}")
             try:
                 # A revision that is the compact revision itself cannot be named before etcd 3.5.10.
-                revision = round_.revision if round_.early < AGAIN_TIMES else 0
+                revision = 0 if self._missed and round_.early == AGAIN_TIMES else round_.revision
                 answer = await self._client(endpoint).hash_kv(revision)
             except EtcdError as error:
                 denied = error.failure in DENIED
-                again = not denied and self._once_more(round_)
-                if again and any(words in error.code for words in MISSED):
+                missed = any(words in error.code for words in MISSED)
+                self._missed = self._missed or missed
+                if not denied and self._once_more(round_) and missed:
                     continue
                 return looking.failed(error, [Observation(AUTH_ON, 1.0)] if denied else ())
             finally:
@@ -175,6 +177,7 @@ class HashesSource:
             due = min(due, before.began + AFTER_A_START)
         if now >= due and held.revision:
             early = before.early + 1 if before and self._due < before.next else 0
+            self._missed = self._missed and early > 0
             self._round = _Round(now, held.revision, held.starts, early)
             self._due = float("inf")
         return self._round
