@@ -288,6 +288,8 @@ def disk_hung(window: Window, limits: Limits) -> Iterator[Finding]:
         blocked = _blocked(window, member, limits["warning"])
         if blocked is None or not _fsyncs_stopped(window, member, blocked.since):
             continue
+        if starved(window, member):
+            continue
         seconds = window.now - blocked.since
         hung = [
             m.id
