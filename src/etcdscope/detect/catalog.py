@@ -4,6 +4,7 @@ from etcdscope.detect import (
     backend,
     disk,
     forecast,
+    hang,
     history,
     leadership,
     member,
@@ -16,6 +17,7 @@ from etcdscope.detect import (
     raft,
     security,
     space,
+    upkeep,
 )
 from etcdscope.detect.detector import Detector
 
@@ -26,7 +28,9 @@ FAMILIES = (
     network,
     raft,
     disk,
+    hang,
     backend,
+    upkeep,
     space,
     history,
     forecast,
