@@ -75,7 +75,7 @@ def test_compaction_that_reads_wait_for_is_told(told: Told, said: list[tuple[str
 def reading(*open_: float, grows: float = 0.0) -> Told:
     """Return open read transactions every 5 s up to now, and a file that grew by so many MiB."""
     counts = [(5.0 * (len(open_) - 1 - i) + 0.1, n) for i, n in enumerate(open_)]
-    sizes = ((90.0, 100 * MIB), (60.0, 100 * MIB), (0.1, (100 + grows) * MIB))
+    sizes = ((60.0, 100 * MIB), (20.0, 100 * MIB), (0.1, (100 + grows) * MIB))
     return {
         OPEN_READS: ago(*counts),
         DB_BYTES: ago(*sizes),
@@ -91,6 +91,10 @@ def reading(*open_: float, grows: float = 0.0) -> Told:
         pytest.param(reading(*[2.0] * 10), [], id="a snapshot of under a minute"),
         pytest.param(reading(*[2.0] * 8, 1.0, *[2.0] * 8), [], id="another one after it"),
         pytest.param(reading(*[2.0] * 15), [("m1", "info")], id="open for over a minute"),
+        pytest.param(
+            reading(*[2.0] * 6, grows=150), [("m1", "warning")], id="it costs much in half a minute"
+        ),
+        pytest.param(reading(*[2.0] * 3, grows=150), [], id="ten seconds are no long read"),
         pytest.param(
             reading(*[2.0] * 15, grows=150), [("m1", "warning")], id="it costs a tenth of the quota"
         ),

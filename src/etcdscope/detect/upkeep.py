@@ -173,14 +173,15 @@ def _compaction(window: Window, member: str) -> tuple[float, float] | None:
 # A snapshot of a few GB takes less than this over a decent network; etcd itself warns after 30 s or
 # 100 MB/s, whichever is longer.
 LONG_READ_S = 60.0
-# What may be pinned before it matters.
+# What may be pinned before it matters; then it is told after this.
+EARLY_S = 15.0
 PINNED_OF_QUOTA = 0.1
 
 
 @detector(
     "read-transaction-long",
     needs=(OPEN_READS, DB_BYTES, DB_IN_USE_BYTES),
-    limits={"seconds": LONG_READ_S, "of_quota": PINNED_OF_QUOTA},
+    limits={"seconds": LONG_READ_S, "early": EARLY_S, "of_quota": PINNED_OF_QUOTA},
     closes_after=12.0,
     impact="Pages that are freed meanwhile cannot be used again, so the file grows with every"
     " write, and does not shrink afterwards.",
@@ -208,11 +209,13 @@ def read_transaction_long(window: Window, limits: Limits) -> Iterator[Finding]:
     """
     for member in window.judgeable:
         held = _held_open(window, member)
-        if held < limits["seconds"]:
+        if held < limits["early"]:
             continue
         pinned = _pinned(window, member, held)
         quota = window.number(member, QUOTA_BYTES)
         costs = bool(quota) and pinned > limits["of_quota"] * (quota or 0.0)
+        if held < limits["seconds"] and not costs:
+            continue
         yield Finding(
             Subject.member(member),
             Severity.WARNING if costs else Severity.INFO,
