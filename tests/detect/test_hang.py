@@ -10,6 +10,7 @@ from etcdscope.model.signal import (
     RAFT_APPLIED,
     RAFT_COMMIT,
     RAFT_LEAD,
+    RAFT_STATE,
     RAFTVARS_SECONDS,
     STATUS_SECONDS,
     WAL_FSYNC,
@@ -63,6 +64,23 @@ def test_hung_quorum_is_critical() -> None:
     seen = window({"m1": STANDS, "m2": STANDS, "m3": MOVES})
 
     assert found(disk_hung, seen) == [("m1", "critical"), ("m2", "critical")]
+
+
+@pytest.mark.parametrize(
+    ("looks", "severity"),
+    [
+        pytest.param(6, "warning", id="the others will elect another"),
+        pytest.param(12, "critical", id="they cannot: all writes stop"),
+    ],
+)
+def test_hung_leader_that_nobody_deposes_is_critical(looks: int, severity: str) -> None:
+    stands = raft([11, *[12] * looks], [11, *[13] * looks])
+    leads: Told = {RAFT_LEAD: ["m1"] * 12}
+    m1 = stands | leads | {RAFT_STATE: ["leader"] * 12}
+
+    seen = window({"m1": m1, "m2": MOVES | leads, "m3": MOVES})
+
+    assert found(disk_hung, seen) == [("m1", severity)]
 
 
 def test_hung_ex_leader_is_told_with_its_contradiction() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from etcdscope.detect.detector import detector
 from etcdscope.detect.process import starved
-from etcdscope.detect.testimony import own_stall
+from etcdscope.detect.testimony import leader, own_stall
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.reading import Histogram
@@ -15,6 +15,8 @@ from etcdscope.model.window import Window
 # An fsync of 1.2 s lets raft move on every 1.2 s; what has not moved for longer than this, while
 # there was something to save, waits for a disk that does not answer.
 HANGS = 1.7
+# The others depose a silent leader within 1 to 2 s; one that leads after this stops all writes.
+ELECTS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def disk_hung(window: Window, limits: Limits) -> Iterator[Finding]:
             if m.id in window.judgeable and _blocked(window, m.id, limits["warning"])
         ]
         lost = len(window.voters) - len(hung) < window.quorum
+        stuck = leader(window) == member and seconds > ELECTS
         contradiction = (
             f"; it still calls itself leader, but raft follows {window.label(blocked.follows)}"
             if blocked.follows and blocked.led
@@ -80,7 +83,7 @@ def disk_hung(window: Window, limits: Limits) -> Iterator[Finding]:
         )
         yield Finding(
             Subject.member(member),
-            Severity.CRITICAL if lost else Severity.WARNING,
+            Severity.CRITICAL if lost or stuck else Severity.WARNING,
             f"The disk of {window.label(member)} hangs: it answers, but has saved nothing for"
             f" {seconds:.1f} s{contradiction}",
             tuple(_signs(window, member, blocked, seconds, limits)),
