@@ -38,12 +38,12 @@ class Recipe:
 RECIPES = {
     "steady": Recipe("48 MiB at 0.3 MiB/s", 48 * MIB, 0.3 * MIB),
     "saw-tooth": Recipe(
-        "64 MiB, growth and churn, compacted every 10 s", 64 * MIB, 0.25 * MIB, 0.5 * MIB, 10.0
+        "48 MiB, growth and churn, compacted every 10 s", 48 * MIB, 0.25 * MIB, 0.5 * MIB, 10.0
     ),
     "churn": Recipe("64 MiB, churn alone, compacted every 10 s", 64 * MIB, 0.0, 1.0 * MIB, 10.0),
     "defragmented": Recipe(
-        "64 MiB, growth and churn, defragmented once a minute",
-        64 * MIB, 0.2 * MIB, 0.5 * MIB, 10.0, 60.0,
+        "40 MiB, growth and churn, defragmented once a minute",
+        40 * MIB, 0.2 * MIB, 0.5 * MIB, 10.0, 60.0,
     ),
     "stops": Recipe("96 MiB, a load that ends after 70 s", 96 * MIB, 0.4 * MIB, new_ends=70.0),
 }  # fmt: skip

@@ -16,6 +16,7 @@ from etcdscope.model.signal import (
     DB_BYTES,
     DB_IN_USE_BYTES,
     DEFRAG_INFLIGHT,
+    OPEN_READS,
     PROCESS_START,
     QUOTA_BYTES,
     STATUS_ERRORS,
@@ -166,6 +167,15 @@ def test_exhausted_quota_of_one_member_alone_says_so() -> None:
 
     assert "it alone, the others are at" in finding.summary
     assert "its quota is only 250 MiB, theirs 1000 MiB" in finding.summary
+
+
+def test_exhausted_quota_names_a_read_transaction_that_pins_old_pages() -> None:
+    alarm: Told = {STATUS_ERRORS: ("alarm:NOSPACE",), ALARMS: (Alarm("NOSPACE", "m3"),)}
+    pinned = alarm | db(1000, 990) | {OPEN_READS: 2.0}
+
+    (finding,) = quota_exhausted(window({"m1": alarm | db(400, 300), "m3": pinned}))
+
+    assert "690 MiB of it are old pages that an open read transaction pins" in finding.summary
 
 
 @pytest.mark.parametrize(

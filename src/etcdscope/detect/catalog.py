@@ -9,6 +9,7 @@ from etcdscope.detect import (
     elections,
     files,
     forecast,
+    hang,
     history,
     identity,
     latency,
@@ -25,6 +26,7 @@ from etcdscope.detect import (
     requests,
     security,
     space,
+    upkeep,
     versions,
 )
 from etcdscope.detect.detector import Detector
@@ -39,7 +41,9 @@ FAMILIES = (
     advertised,
     raft,
     disk,
+    hang,
     backend,
+    upkeep,
     space,
     history,
     forecast,

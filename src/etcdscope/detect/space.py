@@ -13,6 +13,7 @@ from etcdscope.model.signal import (
     DB_BYTES,
     DB_IN_USE_BYTES,
     DEFRAG_INFLIGHT,
+    OPEN_READS,
     PROCESS_START,
     QUOTA_BYTES,
     STATUS_ERRORS,
@@ -83,6 +84,7 @@ def quota_exhausted(window: Window, limits: Limits) -> Iterator[Finding]:
             if share < 0.5
             else f": {share:.0%} of its {mib(size)} is live data and history"
         )
+        why = _pins(window, culprit, used) or why
         why += _alone(window, culprit)
     yield Finding(
         Subject.member(culprit) if named else CLUSTER,
@@ -107,6 +109,16 @@ def quota_exhausted(window: Window, limits: Limits) -> Iterator[Finding]:
         ),
         confidence=0.98,
     )
+
+
+def _pins(window: Window, member: str, used: float) -> str:
+    """Return what tells that an open read transaction, such as a snapshot's, holds old pages."""
+    others = [
+        u for m in window.judgeable if m != member and (u := window.number(m, DB_IN_USE_BYTES))
+    ]
+    if (window.number(member, OPEN_READS) or 0.0) <= 1 or not others or used < 1.5 * max(others):
+        return ""
+    return f": {mib(used - max(others))} of it are old pages that an open read transaction pins"
 
 
 def _alone(window: Window, member: str) -> str:

@@ -180,11 +180,14 @@ TABLE: tuple[Explanation, ...] = (
     ),
     *_explains(
         "disk-hung",
-        anywhere=(*_LOSS, *_WRITES),
-        same=("member-isolated", "member-frozen", "wal-fsync-slow", "cpu-starved"),
+        anywhere=(*_LOSS, *_WRITES, "member-isolated"),  # a hung leader leaves the others alone
+        same=("member-frozen", "cpu-starved"),
         touching=_LINKS,
         within=15.0,
     ),
+    # The fsync that comes back in the end is counted with all the time that it hung.
+    Explanation("disk-hung", "wal-fsync-slow", Where.SAME, within=15.0),
+    Explanation("disk-hung", "backend-commit-slow", Where.SAME, within=15.0),
     *_explains(
         "storage-stalled-together",
         anywhere=(*_LOSS, *_WRITES, *_LINKS, "wal-fsync-slow", "member-isolated"),
