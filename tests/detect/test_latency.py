@@ -11,6 +11,8 @@ from etcdscope.detect.latency import (
     rtt_metric_misleading,
 )
 from etcdscope.model.signal import (
+    APPLIED_INDEX,
+    COMMITTED_INDEX,
     FLAGS,
     LINEARIZABLE_OK,
     LINEARIZABLE_SECONDS,
@@ -34,6 +36,8 @@ STEADY = [25 * i for i in range(LOOKS)]  # 50 writes a second
 TRAILS_150 = [n - 8 for n in STEADY]
 TRAILS_1500 = [n - 75 for n in STEADY]
 GIVEN = (("election-timeout", "1000"),)
+IDLE = [7] * LOOKS
+BEHIND: Told = {COMMITTED_INDEX: [90] * LOOKS, APPLIED_INDEX: [50] * LOOKS}
 
 
 def reads(*waits: float, own: float = 0.002, ok: float = 1.0) -> Told:
@@ -55,9 +59,15 @@ def follower(told: Told | None = None) -> Told:
     return usual | disk | quiet() | (told or {})
 
 
-def leads(told: Told | None = None, *, m2: list[int] = STEADY, m3: list[int] = STEADY) -> Told:
+def leads(
+    told: Told | None = None,
+    *,
+    own: list[int] = STEADY,
+    m2: list[int] = STEADY,
+    m3: list[int] = STEADY,
+) -> Told:
     usual: Told = {RAFT_LEAD: ["m1"] * LOOKS, RAFT_STATE: ["leader"] * LOOKS, FLAGS: GIVEN}
-    progress: Told = {PROGRESS_MATCH: {"m1": STEADY, "m2": m2, "m3": m3}}
+    progress: Told = {PROGRESS_MATCH: {"m1": own, "m2": m2, "m3": m3}}
     return usual | progress | quiet() | (told or {})
 
 
@@ -85,6 +95,13 @@ NO_ANSWER = reads(ok=0.0)
         pytest.param(cluster(leads(m3=TRAILS_150), FAR | STARVED), [], id="it is short of CPU"),
         pytest.param(
             cluster(leads(m3=TRAILS_150), reads(*[0.15] * 5, own=0.3)), [], id="all it says is slow"
+        ),
+        pytest.param(
+            cluster(leads(FAR | BEHIND), FAR | BEHIND, FAR | BEHIND), [], id="all apply slowly"
+        ),
+        pytest.param(cluster(leads(m3=IDLE, own=IDLE), FAR), [("m1>m3", "warning")], id="idle"),
+        pytest.param(
+            cluster(leads(m3=IDLE, own=IDLE), FAR | BEHIND), [], id="idle, and it applies slowly"
         ),
         pytest.param(
             cluster(leads(m3=TRAILS_1500), NO_ANSWER), [("m1>m3", "warning")], id="past our reads"

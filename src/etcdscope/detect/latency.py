@@ -29,6 +29,8 @@ from etcdscope.model.finding import (
 )
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
+    APPLIED_INDEX,
+    COMMITTED_INDEX,
     FLAGS,
     LINEARIZABLE_OK,
     LINEARIZABLE_SECONDS,
@@ -51,6 +53,8 @@ ROUND_TRIPS = 10.0
 ELECTION = 1.0
 # Under fewer writes than this the leader's progress says nothing of the delay.
 WRITES = 10.0
+# Entries that are committed and not applied yet, between two messages of one look.
+UNAPPLIED = 3.0
 # What is older than this was before the present trouble.
 BEFORE = 15.0
 
@@ -118,6 +122,12 @@ def _itself_fine(window: Window, member: str, limit: float) -> bool:
     return quick and (fsync is None or fsync.value < limit / 2)
 
 
+def _applies(window: Window, member: str) -> bool:
+    """Return whether the member applies what is committed at once, as far as that is known."""
+    gaps = [c - a for c, a in window.paired(member, COMMITTED_INDEX, APPLIED_INDEX, over=SPAN)]
+    return not gaps or median(gaps) <= UNAPPLIED
+
+
 @detector(
     "link-slow",
     needs=(RAFT_LEAD, LINEARIZABLE_OK),
@@ -156,6 +166,8 @@ def link_slow(window: Window, limits: Limits) -> Iterator[Finding]:
     election, known = election_timeout(window, lead)
     limit = election / limits["round_trips"]
     seen = ways(window, lead)
+    if not _applies(window, lead):
+        return  # reads wait for what is not applied yet, on every member alike
     if seen and seen.quorum > limit and _itself_fine(window, lead, limit):
         yield from _leaders_way(window, lead, seen, limit, known)
         return
@@ -191,6 +203,8 @@ def _far(window: Window, lead: str, member: str, seen: Ways | None, limit: float
     told = seen.followers.get(member) if seen else None
     delay = replication_delay(window, lead, member)
     if told is not None:
+        if delay is None and not _applies(window, member):
+            return None
         return told if told > limit and (delay is None or delay > limit / 2) else None
     # Longer than our reads wait: then its log trails by a second and more, and moves all the time.
     behind = trail(window, lead, member)
