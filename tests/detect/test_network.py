@@ -17,7 +17,7 @@ from etcdscope.model.signal import (
 )
 from etcdscope.model.window import Window
 
-LOOKS = 16  # half a second apart
+LOOKS = 26  # half a second apart
 AGES = [0.1 + 0.5 * i for i in reversed(range(LOOKS))]
 
 
@@ -91,6 +91,13 @@ def test_peer_that_is_inactive_for_one_side_only_goes_over_the_fallback_path(
     )
 
     assert found(link_one_way, seen) == ([("m2>m3", "warning")] if said else [])
+
+
+def test_peer_that_follows_again_only_now_may_still_be_reconnecting() -> None:
+    m3: Told = {RAFT_LEAD: [""] * 16 + ["m1"] * 10, ACTIVE_PEERS: {"m2": 1.0}}
+    m2 = follows() | {ACTIVE_PEERS: {"m3": inactive(8)}}
+
+    assert found(link_one_way, window({"m1": leads(), "m2": m2, "m3": m3})) == []
 
 
 STEADY = [100 * i for i in range(LOOKS)]
