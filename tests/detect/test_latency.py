@@ -16,6 +16,7 @@ from etcdscope.model.signal import (
     FLAGS,
     LINEARIZABLE_OK,
     LINEARIZABLE_SECONDS,
+    PEER_RECEIVED_BYTES,
     PEER_RTT,
     PEER_SENT_BYTES,
     PROGRESS_MATCH,
@@ -195,6 +196,35 @@ TAKES: Told = {PROGRESS_STATE: {"m3": ["snapshot"] * 4}, SNAPSHOT_SENDS: {"m3": 
 )
 def test_line_is_full_when_bulk_makes_raft_wait(m1: Told, m2: Told | None, full: bool) -> None:
     seen = cluster(m1, m2=m2)
+
+    assert found(link_saturated, seen) == ([("m1>m3", "warning")] if full else [])
+
+
+def received(*rates: float) -> Told:
+    """Return bytes from m1, scraped once a second: so many in each second."""
+    totals = [sum(rates[:i]) for i in range(len(rates) + 1)]
+    return {
+        PEER_RECEIVED_BYTES: {
+            "m1": ago(*((len(rates) - i + 0.1, total) for i, total in enumerate(totals)))
+        }
+    }
+
+
+WANTED = received(*[4e5] * 6)
+
+
+@pytest.mark.parametrize(
+    ("m3", "full"),
+    [
+        pytest.param(received(6e4, 6.2e4, 5.9e4, 6e4, 6.1e4, 6e4), True, id="the same each second"),
+        pytest.param(received(0, 2e5, 1e3, 0, 1.5e5, 0), False, id="in bursts: it is lossy"),
+        pytest.param(WANTED, False, id="as much as the others"),
+        pytest.param(received(6e4, 6e4), False, id="too few scrapes"),
+        pytest.param(received(*[1e3] * 6), False, id="heartbeats"),
+    ],
+)
+def test_line_is_full_when_it_carries_the_same_in_every_second(m3: Told, full: bool) -> None:
+    seen = cluster(leads(sent(4e5, 4e5), m3=FALLS_BEHIND), m3, WANTED)
 
     assert found(link_saturated, seen) == ([("m1>m3", "warning")] if full else [])
 

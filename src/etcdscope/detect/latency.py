@@ -11,6 +11,7 @@ leader's progress says the same: the follower's log trails by round trip times w
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from etcdscope.detect.detector import detector
@@ -34,6 +35,7 @@ from etcdscope.model.signal import (
     FLAGS,
     LINEARIZABLE_OK,
     LINEARIZABLE_SECONDS,
+    PEER_RECEIVED_BYTES,
     PEER_RTT,
     PEER_SENT_BYTES,
     PROGRESS_MATCH,
@@ -275,6 +277,13 @@ def _rose(window: Window, member: str, far: float) -> bool:
 
 # --- full ----------------------------------------------------------------------------------------
 
+# A full line carries the same in each of so many seconds, but for its measuring.
+SCRAPES = 5
+STEADY = 0.7
+# Another member receives this much more, and both more than heartbeats.
+LESS = 0.75
+CARRIES = 20_000.0
+
 
 @detector(
     "link-saturated",
@@ -292,11 +301,12 @@ def _rose(window: Window, member: str, far: float) -> bool:
 def link_saturated(window: Window, limits: Limits) -> Iterator[Finding]:
     """Bulk traffic fills the line from the leader to a follower, and raft waits behind it.
 
-    Signal:  a snapshot on its way, or several times the bytes of before, to that peer, while round
-             trips or logs trail as they did not before.
-    Source:  etcd_network_peer_sent_bytes_total, etcd_network_snapshot_send_inflights_total,
-             progress at /debug/vars, etcdscope's reads.
-    Means:   a member catches up, or a burst of large writes, over a thin line.
+    Signal:  a snapshot on its way, or several times the bytes of before, to that peer; or it
+             receives the same number of bytes every second, and the others more; while round trips
+             or logs trail.
+    Source:  etcd_network_peer_sent_bytes_total, etcd_network_peer_received_bytes_total,
+             etcd_network_snapshot_send_inflights_total, progress at /debug/vars, etcdscope's reads.
+    Means:   a member catches up, a burst of large writes, or a line that became thin.
     Alike:   link-slow (the same delay without bulk), link-lossy (the usual bytes, in bursts),
              wal-fsync-slow (the follower's fsyncs show it).
     """
@@ -312,9 +322,12 @@ def link_saturated(window: Window, limits: Limits) -> Iterator[Finding]:
         snapshot = _takes_snapshot(window, lead, member.id)
         before = _sent_before(window, lead, member.id)
         bulk = before is not None and sent > limits["times_before"] * before
+        flat = plateau(window, lead, member.id)
         late = _late(window, lead, member.id, seen, limit, snapshot=snapshot)
-        if (snapshot or bulk) and late:
+        if late and (snapshot or bulk):
             yield _full(window, lead, member.id, sent, before, late, snapshot=snapshot)
+        elif late and flat is not None:
+            yield _thin(window, lead, member.id, flat, late)
 
 
 def _takes_snapshot(window: Window, lead: str, member: str) -> bool:
@@ -363,6 +376,56 @@ def _late(
                 says="as linearizable reads tell it",
             )
     return None
+
+
+def plateau(window: Window, lead: str, member: str) -> float | None:
+    """Return the bytes a second that the member receives where that is the line's own rate.
+
+    A full line carries the same in every second, and less than another member receives.
+    """
+    rates = _received(window, lead, member)
+    if len(rates) < SCRAPES or min(rates) < STEADY * max(rates):
+        return None
+    others = [
+        r
+        for m in window.voters
+        if m.id not in (lead, member) and (r := _received(window, lead, m.id))
+    ]
+    wanted = max((sum(r) / len(r) for r in others), default=0.0)
+    carried = sum(rates) / len(rates)
+    return carried if CARRIES < carried < LESS * wanted else None
+
+
+def _received(window: Window, lead: str, member: str) -> list[float]:
+    points = window.points(member, PEER_RECEIVED_BYTES, lead, over=7.0)
+    return [
+        (float(b.value) - float(a.value)) / (b.at - a.at)  # type: ignore[arg-type]
+        for a, b in pairwise(points)
+        if b.at - a.at > 0.5
+    ]
+
+
+def _thin(window: Window, lead: str, member: str, carried: float, late: Evidence) -> Finding:
+    a, b = window.label(lead), window.label(member)
+    return Finding(
+        Subject.link(lead, member),
+        Severity.WARNING,
+        f"The line from {a} to {b} is full: it carries {carried / 1000:.0f} kB/s, second by second,"
+        " and more is wanted",
+        (
+            window.evidence(
+                member,
+                PEER_RECEIVED_BYTES,
+                round(carried),
+                name="received_bytes_per_s",
+                says=f"from {a}, in every second; the others receive more",
+            ),
+            late,
+        ),
+        ruled_out=(RuledOut("wal-fsync-slow", "the fsyncs of who trails are quick"),),
+        confidence=0.8,
+        alternatives=(Alternative("link-lossy", 0.15, "lost packets keep a line below its rate"),),
+    )
 
 
 def _full(
