@@ -14,6 +14,7 @@ from etcdscope.detect import (
     process,
     quorum,
     raft,
+    saturation,
     security,
     space,
 )
@@ -26,6 +27,7 @@ FAMILIES = (
     member,
     network,
     latency,
+    saturation,
     advertised,
     raft,
     disk,
