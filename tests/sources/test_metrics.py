@@ -10,7 +10,13 @@ from etcdscope.model.reading import Failure, Histogram
 from etcdscope.sources.metrics import MetricsSource
 
 # What only appears after a first failure, loss or snapshot.
-RARE = {s.DISCONNECTED_PEERS, s.PEER_SENT_FAILURES, s.SNAPSHOT_SENDS}
+RARE = {
+    s.DISCONNECTED_PEERS,
+    s.PEER_SENT_FAILURES,
+    s.SNAPSHOT_SEND_FAILURES,
+    s.SNAPSHOT_SENDS,
+    s.SNAPSHOTS_SENT,
+}
 ALWAYS = set(s.BY_METRIC.values()) - RARE
 NOT_YET: dict[str, set[s.Signal]] = {"3.4.23": set()}
 

@@ -100,12 +100,20 @@ def replication_delay(window: Window, lead: str, member: str) -> float | None:
     return median(lags) / rate
 
 
+def flags(window: Window, member: str) -> dict[str, str] | None:
+    """Return raft's settings on the member's command line, None where it is not known."""
+    point = window.last(member, FLAGS)
+    if point is None or not isinstance(point.value, tuple):
+        return None
+    pairs = [pair for pair in point.value if isinstance(pair, tuple) and len(pair) == 2]
+    return {str(name): str(value) for name, value in pairs}
+
+
 def election_timeout(window: Window, member: str) -> tuple[float, bool]:
     """Return the member's election timeout in seconds, and whether its command line says so."""
-    point = window.last(member, FLAGS)
-    flags = dict(point.value) if point and isinstance(point.value, tuple) else {}
-    given = flags.get("election-timeout", "")
-    return (int(given) / 1000, True) if given.isdigit() else (ELECTION, False)
+    given = (flags(window, member) or {}).get("election-timeout", "")
+    known = given.isascii() and given.isdigit() and int(given) > 0
+    return (int(given) / 1000, True) if known else (ELECTION, False)
 
 
 def itself_fine(window: Window, member: str, limit: float) -> bool:
