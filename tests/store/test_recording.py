@@ -66,7 +66,7 @@ def test_damage_in_the_middle_costs_the_damaged_block_only(path: Path) -> None:
     got = list(read)
 
     missing = [sweep for sweep in SWEEPS if sweep not in got]
-    assert 0 < len(missing) <= 9
+    assert 0 < len(missing) <= 10  # two seconds of them, give or take the jitter of a tick
     assert read.loss.missing_sweeps == len(missing)
     assert f"{len(missing)} sweeps are missing" in str(read.loss)
 
