@@ -4,25 +4,23 @@ import pytest
 from tests.detect.windows import Told, ago, counted, found, window
 
 from etcdscope.detect.latency import (
-    link_saturated,
     link_slow,
     read_waits,
     replication_delay,
     rtt_metric_misleading,
 )
 from etcdscope.model.signal import (
+    APPLIED_INDEX,
+    COMMITTED_INDEX,
     FLAGS,
     LINEARIZABLE_OK,
     LINEARIZABLE_SECONDS,
     PEER_RTT,
-    PEER_SENT_BYTES,
     PROGRESS_MATCH,
-    PROGRESS_STATE,
     RAFT_LEAD,
     RAFT_STATE,
     RAFTVARS_SECONDS,
     SERIALIZABLE_SECONDS,
-    SNAPSHOT_SENDS,
     STATUS_SECONDS,
     WAL_FSYNC,
 )
@@ -34,6 +32,8 @@ STEADY = [25 * i for i in range(LOOKS)]  # 50 writes a second
 TRAILS_150 = [n - 8 for n in STEADY]
 TRAILS_1500 = [n - 75 for n in STEADY]
 GIVEN = (("election-timeout", "1000"),)
+IDLE = [7] * LOOKS
+BEHIND: Told = {COMMITTED_INDEX: [90] * LOOKS, APPLIED_INDEX: [50] * LOOKS}
 
 
 def reads(*waits: float, own: float = 0.002, ok: float = 1.0) -> Told:
@@ -55,9 +55,15 @@ def follower(told: Told | None = None) -> Told:
     return usual | disk | quiet() | (told or {})
 
 
-def leads(told: Told | None = None, *, m2: list[int] = STEADY, m3: list[int] = STEADY) -> Told:
+def leads(
+    told: Told | None = None,
+    *,
+    own: list[int] = STEADY,
+    m2: list[int] = STEADY,
+    m3: list[int] = STEADY,
+) -> Told:
     usual: Told = {RAFT_LEAD: ["m1"] * LOOKS, RAFT_STATE: ["leader"] * LOOKS, FLAGS: GIVEN}
-    progress: Told = {PROGRESS_MATCH: {"m1": STEADY, "m2": m2, "m3": m3}}
+    progress: Told = {PROGRESS_MATCH: {"m1": own, "m2": m2, "m3": m3}}
     return usual | progress | quiet() | (told or {})
 
 
@@ -85,6 +91,13 @@ NO_ANSWER = reads(ok=0.0)
         pytest.param(cluster(leads(m3=TRAILS_150), FAR | STARVED), [], id="it is short of CPU"),
         pytest.param(
             cluster(leads(m3=TRAILS_150), reads(*[0.15] * 5, own=0.3)), [], id="all it says is slow"
+        ),
+        pytest.param(
+            cluster(leads(FAR | BEHIND), FAR | BEHIND, FAR | BEHIND), [], id="all apply slowly"
+        ),
+        pytest.param(cluster(leads(m3=IDLE, own=IDLE), FAR), [("m1>m3", "warning")], id="idle"),
+        pytest.param(
+            cluster(leads(m3=IDLE, own=IDLE), FAR | BEHIND), [], id="idle, and it applies slowly"
         ),
         pytest.param(
             cluster(leads(m3=TRAILS_1500), NO_ANSWER), [("m1>m3", "warning")], id="past our reads"
@@ -137,49 +150,6 @@ def test_round_trip_is_told_by_the_quickest_read_and_by_the_log() -> None:
 
     assert read_waits(seen, "m3") == pytest.approx(0.17)
     assert replication_delay(seen, "m1", "m3") == pytest.approx(0.16)
-
-
-# --- full ----------------------------------------------------------------------------------------
-
-
-def sent(before: float, now: float) -> Told:
-    """Return the bytes sent to m3: bytes a second until five seconds ago, and since then."""
-    ages = [60.0, 40.0, 20.0, 16.0, 10.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.1]
-    return {
-        PEER_SENT_BYTES: {
-            "m3": ago(
-                *((a, 1e6 + before * (60 - max(a, 6.0)) + now * max(6.0 - a, 0)) for a in ages)
-            )
-        }
-    }
-
-
-FALLS_BEHIND = [25 * i if i < 8 else 200 + 5 * (i - 8) for i in range(LOOKS)]
-TAKES: Told = {PROGRESS_STATE: {"m3": ["snapshot"] * 4}, SNAPSHOT_SENDS: {"m3": 1.0}}
-
-
-@pytest.mark.parametrize(
-    ("m1", "m2", "full"),
-    [
-        pytest.param(leads(sent(2e4, 2e6), m3=FALLS_BEHIND), None, True, id="bulk, and it trails"),
-        pytest.param(leads(sent(2e4, 2e6)), None, False, id="bulk on a wide line"),
-        pytest.param(leads(sent(2e4, 2e4), m3=FALLS_BEHIND), None, False, id="usual: it is lossy"),
-        pytest.param(leads(sent(1e6, 2e6), m3=FALLS_BEHIND), None, False, id="it is always so"),
-        pytest.param(
-            leads(sent(2e4, 2e6) | TAKES, m3=FALLS_BEHIND), None, False, id="a snapshot harms none"
-        ),
-        pytest.param(
-            leads(sent(2e4, 2e6) | TAKES, m2=FALLS_BEHIND), None, True, id="a snapshot harms m2"
-        ),
-        pytest.param(
-            leads(sent(2e4, 2e6) | TAKES, m2=FALLS_BEHIND), SLOW_DISK, False, id="m2's disk does"
-        ),
-    ],
-)
-def test_line_is_full_when_bulk_makes_raft_wait(m1: Told, m2: Told | None, full: bool) -> None:
-    seen = cluster(m1, m2=m2)
-
-    assert found(link_saturated, seen) == ([("m1>m3", "warning")] if full else [])
 
 
 # --- a metric that misleads -----------------------------------------------------------------------

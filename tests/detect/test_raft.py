@@ -147,6 +147,12 @@ def test_read_index_is_slow_when_only_linearizable_reads_wait(m3: Told, slow: bo
     assert found(read_index_slow, seen) == ([("m3", "warning")] if slow else [])
 
 
+def test_learner_refuses_linearizable_reads_and_that_is_right() -> None:
+    seen = window({"m3": reads(0.0, ok=0.0)}, learners="m3")
+
+    assert found(read_index_slow, seen) == []
+
+
 def test_metrics_that_mislead_about_reads_speak_against_the_finding() -> None:
     m3 = reads(0.4) | {
         SLOW_READ_INDEXES: ago((6, 0.0), (1, 0.0)),

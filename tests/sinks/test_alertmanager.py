@@ -17,7 +17,14 @@ from tests.sinks.fakes import (
 )
 
 from etcdscope.model.contract import moment
-from etcdscope.model.finding import CLUSTER, Evidence, RuledOut, Severity, Subject
+from etcdscope.model.finding import (
+    CLUSTER,
+    Alternative,
+    Evidence,
+    RuledOut,
+    Severity,
+    Subject,
+)
 from etcdscope.model.incident import Effect, Step
 from etcdscope.model.ports import DeliveryError
 from etcdscope.sinks.alertmanager import AlertmanagerSettings, AlertmanagerSink, annotations, lanes
@@ -291,12 +298,14 @@ def test_annotations_say_why_and_what_to_do() -> None:
         ),
         ruled_out=(RuledOut("cpu-starved", "the CPU is idle"),),
         runbook=(Step("Move the leader.", "etcdctl move-leader a1"), Step("Replace the disk.")),
+        alternatives=(Alternative("disk-shared", 0.05, "others may use the disk"),),
     )
 
     assert annotations(seen) == {
         "summary": "m1's disk is slow",
         "why": "wal_fsync_p99 of m1 = 0.4123 s (limit 0.1); the leader lost m1",
         "ruled_out": "cpu-starved: the CPU is idle",
+        "alternatives": "disk-shared (5%): others may use the disk",
         "effects": "leader-flapping",
         "impact": "writes wait",
         "runbook": "1. Move the leader.\n   etcdctl move-leader a1\n2. Replace the disk.",

@@ -10,7 +10,14 @@ from etcdscope.model.reading import Failure, Histogram
 from etcdscope.sources.metrics import MetricsSource
 
 # What only appears after a first failure, loss, snapshot or transaction.
-RARE = {s.DISCONNECTED_PEERS, s.PEER_SENT_FAILURES, s.SNAPSHOT_SENDS, s.TXN_APPLIES}
+RARE = {
+    s.DISCONNECTED_PEERS,
+    s.PEER_SENT_FAILURES,
+    s.SNAPSHOT_SEND_FAILURES,
+    s.SNAPSHOT_SENDS,
+    s.SNAPSHOTS_SENT,
+    s.TXN_APPLIES,
+}
 ALWAYS = set(s.BY_METRIC.values()) - RARE
 NOT_YET: dict[str, set[s.Signal]] = {"3.4.23": set()}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from etcdscope.detect.detector import detector
+from etcdscope.detect.latency import flags
 from etcdscope.detect.leadership import changes
 from etcdscope.detect.testimony import leader
 from etcdscope.model.finding import CLUSTER, Evidence, Finding, Limits, RuledOut, Severity, Subject
@@ -22,12 +23,6 @@ DEFAULTS = {"heartbeat-interval": "100", "election-timeout": "1000"}
 FORCES_WITHIN = 8.0
 # For how long the change it forced is worth telling.
 TOLD_FOR = 20.0
-
-
-def flags(window: Window, member: str) -> dict[str, str] | None:
-    """Return raft's settings on the member's command line, None where it is not known."""
-    point = window.last(member, FLAGS)
-    return dict(point.value) if point and isinstance(point.value, tuple) else None
 
 
 @detector(

@@ -1,4 +1,4 @@
-"""How long the way between members takes: slow links, full links, and a metric that misleads.
+"""How long the way between members takes: slow links, and a metric that misleads about them.
 
 No metric of etcd tells the round trip truly (its own is smoothed, thirty seconds old, and mixes two
 probers), but its linearizable reads do. Before it answers one, the leader hears from a quorum once;
@@ -20,7 +20,6 @@ from etcdscope.detect.process import starved
 from etcdscope.detect.testimony import leader
 from etcdscope.model.finding import (
     Alternative,
-    Evidence,
     Finding,
     Limits,
     RuledOut,
@@ -29,16 +28,15 @@ from etcdscope.model.finding import (
 )
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
+    APPLIED_INDEX,
+    COMMITTED_INDEX,
     FLAGS,
     LINEARIZABLE_OK,
     LINEARIZABLE_SECONDS,
     PEER_RTT,
-    PEER_SENT_BYTES,
     PROGRESS_MATCH,
-    PROGRESS_STATE,
     RAFT_LEAD,
     SERIALIZABLE_SECONDS,
-    SNAPSHOT_SENDS,
     WAL_FSYNC,
 )
 from etcdscope.model.window import Window
@@ -51,6 +49,8 @@ ROUND_TRIPS = 10.0
 ELECTION = 1.0
 # Under fewer writes than this the leader's progress says nothing of the delay.
 WRITES = 10.0
+# Entries that are committed and not applied yet, between two messages of one look.
+UNAPPLIED = 3.0
 # What is older than this was before the present trouble.
 BEFORE = 15.0
 
@@ -100,15 +100,23 @@ def replication_delay(window: Window, lead: str, member: str) -> float | None:
     return median(lags) / rate
 
 
+def flags(window: Window, member: str) -> dict[str, str] | None:
+    """Return raft's settings on the member's command line, None where it is not known."""
+    point = window.last(member, FLAGS)
+    if point is None or not isinstance(point.value, tuple):
+        return None
+    pairs = [pair for pair in point.value if isinstance(pair, tuple) and len(pair) == 2]
+    return {str(name): str(value) for name, value in pairs}
+
+
 def election_timeout(window: Window, member: str) -> tuple[float, bool]:
     """Return the member's election timeout in seconds, and whether its command line says so."""
-    point = window.last(member, FLAGS)
-    flags = dict(point.value) if point and isinstance(point.value, tuple) else {}
-    given = flags.get("election-timeout", "")
-    return (int(given) / 1000, True) if given.isdigit() else (ELECTION, False)
+    given = (flags(window, member) or {}).get("election-timeout", "")
+    known = given.isascii() and given.isdigit() and int(given) > 0
+    return (int(given) / 1000, True) if known else (ELECTION, False)
 
 
-def _itself_fine(window: Window, member: str, limit: float) -> bool:
+def itself_fine(window: Window, member: str, limit: float) -> bool:
     """Return whether neither its disk nor its CPU explains what is slow."""
     if starved(window, member) or left_in_order(window, member, within=20.0) is not None:
         return False
@@ -116,6 +124,12 @@ def _itself_fine(window: Window, member: str, limit: float) -> bool:
     reads = window.numbers(member, SERIALIZABLE_SECONDS, over=SPAN)
     quick = not reads or median(reads) < limit / 2
     return quick and (fsync is None or fsync.value < limit / 2)
+
+
+def _applies(window: Window, member: str) -> bool:
+    """Return whether the member applies what is committed at once, as far as that is known."""
+    gaps = [c - a for c, a in window.paired(member, COMMITTED_INDEX, APPLIED_INDEX, over=SPAN)]
+    return not gaps or median(gaps) <= UNAPPLIED
 
 
 @detector(
@@ -156,12 +170,14 @@ def link_slow(window: Window, limits: Limits) -> Iterator[Finding]:
     election, known = election_timeout(window, lead)
     limit = election / limits["round_trips"]
     seen = ways(window, lead)
-    if seen and seen.quorum > limit and _itself_fine(window, lead, limit):
+    if not _applies(window, lead):
+        return  # reads wait for what is not applied yet, on every member alike
+    if seen and seen.quorum > limit and itself_fine(window, lead, limit):
         yield from _leaders_way(window, lead, seen, limit, known)
         return
     for member in window.voters:
         far = _far(window, lead, member.id, seen, limit)
-        if far is not None and _itself_fine(window, member.id, limit):
+        if far is not None and itself_fine(window, member.id, limit):
             yield _slow(window, Subject.link(lead, member.id), member.id, far, limit, known)
 
 
@@ -177,7 +193,7 @@ def _leaders_way(
     followers = [m.id for m in window.voters if window.word(m.id, RAFT_LEAD) == lead != m.id]
     if delays and len(late) <= len(delays) / 2:
         return  # the logs are in step: what waits is not the network
-    if not followers or not all(_itself_fine(window, m, limit) for m in followers):
+    if not followers or not all(itself_fine(window, m, limit) for m in followers):
         return
     # With one follower left its link is all that there is to judge.
     whole = Subject.member(lead) if len(followers) > 1 else Subject.link(lead, followers[0])
@@ -191,6 +207,8 @@ def _far(window: Window, lead: str, member: str, seen: Ways | None, limit: float
     told = seen.followers.get(member) if seen else None
     delay = replication_delay(window, lead, member)
     if told is not None:
+        if delay is None and not _applies(window, member):
+            return None
         return told if told > limit and (delay is None or delay > limit / 2) else None
     # Longer than our reads wait: then its log trails by a second and more, and moves all the time.
     behind = trail(window, lead, member)
@@ -257,134 +275,6 @@ def _rose(window: Window, member: str, far: float) -> bool:
     points = window.points(member, LINEARIZABLE_SECONDS)
     earlier = [p.value for p in points if p.at < window.now - BEFORE]
     return any(isinstance(value, (int, float)) and value < far / 3 for value in earlier)
-
-
-# --- full ----------------------------------------------------------------------------------------
-
-
-@detector(
-    "link-saturated",
-    needs=(RAFT_LEAD, PEER_SENT_BYTES),
-    limits={"times_before": 3.0, "bytes_per_s": 100_000.0},
-    opens_after=1.0,
-    closes_after=5.0,
-    impact="Heartbeats and entries wait behind the bulk: writes slow down, followers fall behind.",
-    runbook=(
-        Step("See what fills the line.", "ss -tin '( dport = :2380 or sport = :2380 )'"),
-        Step("Put off the backup, or the bulk writes; replace one member at a time."),
-        Step("Give peers a network of their own, or a wider one."),
-    ),
-)
-def link_saturated(window: Window, limits: Limits) -> Iterator[Finding]:
-    """Bulk traffic fills the line from the leader to a follower, and raft waits behind it.
-
-    Signal:  a snapshot on its way, or several times the bytes of before, to that peer, while round
-             trips or logs trail as they did not before.
-    Source:  etcd_network_peer_sent_bytes_total, etcd_network_snapshot_send_inflights_total,
-             progress at /debug/vars, etcdscope's reads.
-    Means:   a member catches up, or a burst of large writes, over a thin line.
-    Alike:   link-slow (the same delay without bulk), link-lossy (the usual bytes, in bursts),
-             wal-fsync-slow (the follower's fsyncs show it).
-    """
-    lead = leader(window)
-    if not lead:
-        return
-    seen = ways(window, lead)
-    limit = election_timeout(window, lead)[0] / ROUND_TRIPS
-    for member in window.members:
-        sent = window.rate(lead, PEER_SENT_BYTES, member.id, over=5.0)
-        if member.id == lead or sent is None or sent < limits["bytes_per_s"]:
-            continue
-        snapshot = _takes_snapshot(window, lead, member.id)
-        before = _sent_before(window, lead, member.id)
-        bulk = before is not None and sent > limits["times_before"] * before
-        late = _late(window, lead, member.id, seen, limit, snapshot=snapshot)
-        if (snapshot or bulk) and late:
-            yield _full(window, lead, member.id, sent, before, late, snapshot=snapshot)
-
-
-def _takes_snapshot(window: Window, lead: str, member: str) -> bool:
-    states = {p.value for p in window.points(lead, PROGRESS_STATE, member, over=3.0)}
-    return "snapshot" in states or bool(window.number(lead, SNAPSHOT_SENDS, member, within=3.0))
-
-
-def _sent_before(window: Window, lead: str, member: str) -> float | None:
-    """Return the bytes a second of the time before the last fifteen seconds."""
-    points = [
-        p
-        for p in window.points(lead, PEER_SENT_BYTES, member)
-        if p.at < window.now - BEFORE and isinstance(p.value, (int, float))
-    ]
-    if len(points) < 2 or points[-1].at - points[0].at < 4.0:
-        return None
-    first, last = points[0], points[-1]
-    return max(float(last.value) - float(first.value), 0.0) / (last.at - first.at)  # type: ignore[arg-type]
-
-
-def _late(
-    window: Window, lead: str, member: str, seen: Ways | None, limit: float, *, snapshot: bool
-) -> Evidence | None:
-    """Return what waits: behind a snapshot the others, behind bulk writes the follower itself."""
-    whom = [m.id for m in window.voters if m.id != lead and (m.id != member or not snapshot)]
-    for other in whom:
-        if not _itself_fine(window, other, limit):
-            continue
-        behind = trail(window, lead, other)
-        if behind and not behind.shrinks:
-            return window.evidence(
-                lead,
-                PROGRESS_MATCH,
-                round(behind.seconds, 1),
-                limit=TRAILS,
-                name="replication_delay",
-                says=f"by which the log of {window.label(other)} trails",
-            )
-        if seen and (far := max(seen.followers.get(other, 0.0), seen.quorum)) > limit / 2:
-            return window.evidence(
-                other,
-                LINEARIZABLE_SECONDS,
-                round(far, 3),
-                limit=limit / 2,
-                name="round_trip",
-                says="as linearizable reads tell it",
-            )
-    return None
-
-
-def _full(
-    window: Window,
-    lead: str,
-    member: str,
-    sent: float,
-    before: float | None,
-    late: Evidence,
-    *,
-    snapshot: bool,
-) -> Finding:
-    what = "a snapshot" if snapshot else "bulk traffic"
-    return Finding(
-        Subject.link(lead, member),
-        Severity.WARNING,
-        f"{what.capitalize()} from {window.label(lead)} to {window.label(member)} fills the line:"
-        f" {sent / 1000:.0f} kB/s, and raft's messages wait behind it",
-        (
-            window.evidence(
-                lead,
-                PEER_SENT_BYTES,
-                round(sent),
-                name="sent_bytes_per_s",
-                says=f"to {window.label(member)}"
-                + ("" if before is None else f"; {before / 1000:.0f} kB/s before"),
-            ),
-            late,
-        ),
-        ruled_out=(
-            RuledOut("link-slow", f"it is slow since {what} goes over it"),
-            RuledOut("wal-fsync-slow", "the fsyncs of who trails are quick"),
-        ),
-        confidence=0.85,
-        alternatives=(Alternative("link-lossy", 0.1, "lost packets make the bulk slow, too"),),
-    )
 
 
 # --- a metric that misleads -----------------------------------------------------------------------

@@ -251,7 +251,8 @@ def read_index_slow(window: Window, limits: Limits) -> Iterator[Finding]:
     Alike:   an expensive range (serializable reads are slow as well), apply-lag (its own entries
              wait), an election (over in two seconds).
     """
-    waits = {m: _wait(window, m, limits["warning"]) for m in window.judgeable}
+    voters = {m.id for m in window.voters}  # a learner refuses linearizable reads
+    waits = {m: _wait(window, m, limits["warning"]) for m in window.judgeable if m in voters}
     lead = leader(window)
     for member, wait in waits.items():
         if wait is None:

@@ -194,6 +194,9 @@ def annotations(incident: Incident, *, was: str = "", became: str = "") -> dict[
         "summary": incident.summary,
         "why": "; ".join(_fact(e, incident.names) for e in incident.evidence if e.for_),
         "ruled_out": "; ".join(f"{r.cause}: {r.by}" for r in incident.ruled_out),
+        "alternatives": "; ".join(
+            f"{a.cause} ({a.confidence:.0%}): {a.why}" for a in incident.alternatives
+        ),
         "effects": ", ".join(incident.effects),
         "impact": incident.impact,
         "runbook": "\n".join(
