@@ -22,6 +22,7 @@ from etcdscope.model.reading import Observation
 from etcdscope.model.signal import SINK_DROPPED, SINK_FAILING, STORE_FAILING
 from etcdscope.model.window import Window
 from etcdscope.sources.certificates import CertificatesSource
+from etcdscope.sources.host import HostSource
 from etcdscope.sources.members import MembersSource
 from etcdscope.sources.metrics import MetricsSource
 from etcdscope.sources.ports import PortsSource
@@ -49,7 +50,10 @@ _UNKNOWN = "unknown"  # the cluster, before any member has said which
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the user asked for. ``data_dir``: where history and queues are kept, if they are."""
+    """What the user asked for. ``data_dir``: where history and queues are kept, if they are.
+
+    ``node_exporters``: URLs by the name of the member whose host they tell of.
+    """
 
     access: Access
     limits: Mapping[str, Limits] = field(default_factory=dict)
@@ -59,6 +63,7 @@ class Settings:
     token: str = field(default="", repr=False)
     alertmanager: "AlertmanagerSettings | None" = None
     webhooks: tuple["WebhookSettings", ...] = ()
+    node_exporters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +232,19 @@ async def _engine(
         def peer(endpoint: str) -> str:
             return _peer_url(engine.state.window, endpoint)
 
+        def names(endpoint: str) -> tuple[str, ...]:
+            return _names(engine.state.window, endpoint)
+
+        # Not with etcd's certificates: a node_exporter is somebody else.
+        plain = await stack.enter_async_context(HttpClient())
+        hosts = HostSource(plain, settings.node_exporters, names)
         held = PresenceSource(access.security, peer) if presence else None
         if held:
             stack.push_async_callback(held.aclose)
         engine = Engine(
             clock=clock,
             state=State(DETECTORS, settings.limits),
-            sources=_sources(access, client, http, peer, presence=held),
+            sources=(*_sources(access, client, http, peer, presence=held), hosts),
             given=await _given(access),
             deliver=deliver,
             tick=tick,
@@ -276,6 +287,12 @@ def _peer_url(window: Window, endpoint: str) -> str:
     """Return the peer URL of the member behind an endpoint, empty while it is not known."""
     member = window.member(window.endpoints.get(endpoint, ""))
     return member.peer_urls[0] if member and member.peer_urls else ""
+
+
+def _names(window: Window, endpoint: str) -> tuple[str, ...]:
+    """Return what the member behind an endpoint is called, nothing while it is not known."""
+    member = window.endpoints.get(endpoint, "")
+    return (window.label(member), member) if member else ()
 
 
 def _cluster(state: State) -> str:

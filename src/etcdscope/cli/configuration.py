@@ -30,6 +30,7 @@ class FiledCluster(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     discovery_srv_name: str = ""
     command_timeout: str = ""
     dial_timeout: str = ""
+    node_exporter: dict[str, Name] = field(default_factory=dict)
 
     def flags(self) -> dict[str, str | None]:
         """Return the settings under etcdctl's names."""

@@ -1,10 +1,15 @@
 """All detectors, one line a family."""
 
 from etcdscope.detect import (
+    clock,
+    descriptors,
     disk,
+    disk_sharing,
+    disk_space,
     leadership,
     member,
     membership,
+    memory,
     monitor,
     network,
     planned,
@@ -29,6 +34,11 @@ FAMILIES = (
     security,
     planned,
     monitor,
+    disk_space,
+    disk_sharing,
+    memory,
+    descriptors,
+    clock,
 )
 
 DETECTORS: tuple[Detector, ...] = tuple(

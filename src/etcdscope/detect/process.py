@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from etcdscope.detect.detector import detector
+from etcdscope.detect.host import cpu_evidence
 from etcdscope.detect.testimony import Door, door, leader, own_stall
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
@@ -148,6 +149,8 @@ def _starved(window: Window, member: str, own: Answers, others: float | None) ->
         evidence.append(
             window.evidence(member, HEARTBEAT_SEND_FAILURES, late, says="late heartbeats in 30 s")
         )
+    told = cpu_evidence(window, member)
+    evidence.extend(told)
     ruled_out = [RuledOut("member-frozen", "it answers, late")]
     if fsync is not None and fsync.value < own.median:
         ruled_out.append(
@@ -166,5 +169,5 @@ def _starved(window: Window, member: str, own: Answers, others: float | None) ->
         f" {own.median * 1000:.0f} ms" + ("; it leads, so writes wait for it" if leads else ""),
         tuple(evidence),
         ruled_out=tuple(ruled_out),
-        confidence=0.88,
+        confidence=0.97 if told else 0.88,
     )

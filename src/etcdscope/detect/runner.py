@@ -45,6 +45,7 @@ def source_of(signal: Signal) -> str:
         "Maintenance.Alarm": "members",
         "TCP probe": "ports",
         "certificate": "certificate",
+        "host": "host",
     }.get(signal.source, "probe")
 
 

@@ -9,7 +9,8 @@ from etcdscope.model.window import Window
 
 def suspect(window: Window) -> bool:
     """Return whether metrics should be read more often for now."""
-    failures = {look.failure for look in window.looks.values()}
+    # A host that we do not see is no reason to ask etcd more often.
+    failures = {look.failure for look in window.looks.values() if look.source != "host"}
     if failures - {None, Failure.UNSUPPORTED}:
         return True
     lead = leader(window)

@@ -161,6 +161,27 @@ TABLE: tuple[Explanation, ...] = (
         touching=_LINKS,
         within=15.0,
     ),
+    *_explains(
+        "memory-exhausted",
+        anywhere=(*_LOSS, "proposals-failing"),
+        same=("member-down", "member-restarting", "cpu-starved", "wal-fsync-slow", "apply-lag"),
+        touching=_LINKS,
+        within=30.0,
+    ),
+    *_explains(
+        "disk-full",
+        anywhere=(*_LOSS, *_WRITES),
+        same=("member-down", "member-restarting", "wal-fsync-slow"),
+        touching=_LINKS,
+        within=30.0,
+    ),
+    *_explains("file-descriptors-exhausted", same=("member-frozen", "member-unreachable")),
+    *_explains(
+        "disk-shared",
+        anywhere=(*_LOSS, *_WRITES, "storage-stalled-together"),
+        touching=(*_LINKS, "wal-fsync-slow", "backend-commit-slow"),
+        within=15.0,
+    ),
     *_explains("apply-lag", same=("proposals-failing",)),
     *_explains("leader-missing", anywhere=("proposals-failing", "quorum-margin-zero")),
     *_explains(
