@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from etcdscope.lab import (
+    faults_host,
     faults_machine,
     faults_membership,
     faults_network,
@@ -18,6 +19,7 @@ FAMILIES: Final = (
     faults_machine,
     faults_space,
     faults_membership,
+    faults_host,
 )
 FAULTS: Final[Mapping[str, FaultKind]] = {
     kind.name: kind for family in FAMILIES for kind in family.KINDS
