@@ -4,7 +4,7 @@ import pytest
 from tests.detect.windows import found, window
 
 from etcdscope.detect.clock import clock_skewed, majority
-from etcdscope.model.signal import CLOCK_OFFSET, CLOCK_SYNCED
+from etcdscope.model.signal import CLOCK_OFFSET, CLOCK_SYNCED, HOST_VIEW
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,13 @@ def test_clock_is_wrong_against_the_majority(
 def test_majority_wants_more_than_half() -> None:
     assert majority({"": 0.0, "m1": 9.0}) is None
     assert majority({"": 0.0, "m1": 9.0, "m2": 0.5}) == frozenset({"", "m2"})
+
+
+def test_member_of_this_machine_has_this_machines_clock() -> None:
+    """Our own count of time rides out a step back of the wall clock; the member does not."""
+    told = {"m1": {CLOCK_OFFSET: -5.0, HOST_VIEW: "proc"}}
+
+    assert found(clock_skewed, window(told, members="m1")) == [("etcdscope", "info")]
 
 
 def test_kernels_own_word_is_evidence() -> None:

@@ -61,13 +61,10 @@ async def test_kernel_kills_what_reads_past_its_memory_limit(lab: Lab) -> None:
 
 
 async def test_member_on_a_full_disk_ends_and_comes_back_with_its_data(lab: Lab) -> None:
-    fault = await lab.fault("disk-full")
+    fault = await lab.fault("disk-full", ends=True)
     member = lab.member(fault.members[0])
 
-    async def ended() -> bool:
-        return not member.running
-
-    await eventually(ended)
+    assert not member.running
     assert "no space left" in member.log_path.read_text()
     await lab.heal(fault)
     await lab.ready()

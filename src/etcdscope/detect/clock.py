@@ -14,7 +14,7 @@ from etcdscope.model.finding import (
     Subject,
 )
 from etcdscope.model.incident import Step
-from etcdscope.model.signal import CLOCK_OFFSET, CLOCK_SYNCED
+from etcdscope.model.signal import CLOCK_OFFSET, CLOCK_SYNCED, HOST_VIEW
 from etcdscope.model.window import Window
 
 # Our own clock, among those of the members.
@@ -116,6 +116,10 @@ def _undecided(window: Window, known: Mapping[str, float], limits: Limits) -> It
     """Tell that clocks differ where no majority says which of them is right."""
     off = {m: o for m, o in known.items() if abs(o) > limits["warning"]}
     if not off:
+        return
+    here = [m for m in off if window.word(m, HOST_VIEW) == "proc"]
+    if here:  # it has the clock of this very machine: ours lags behind a step of it
+        yield _wrong(window, OURS, -off[here[0]], frozenset(here), Severity.INFO)
         return
     alone = len(known) == 1
     worst = max(off, key=lambda m: abs(off[m]))

@@ -64,24 +64,20 @@ def _hang_up(held: list[StreamWriter]) -> None:
 # ---- memory
 
 LARGE: Final = b"/lab/large/"
-VALUE_BYTES: Final = MIB
+VALUE_BYTES: Final = MIB // 2
 AT_A_TIME: Final = 8
 ROUNDS: Final = 40
 
 
-@fault("memory-limit", target="follower", needs="cgroup", bytes=160 * MIB, values=16)
+@fault("memory-limit", target="follower", needs="cgroup", bytes=160 * MIB, values=32)
 async def memory_limit(on: Injection) -> None:
     """Limit the target's memory, then read large ranges from it until the kernel kills it.
 
-    `values` of 1 MiB each are written first, and deleted when it is healed; healed by a start.
+    `values` of 512 KiB each are written first, and deleted when it is healed; healed by a start.
     """
-    for key in range(int(on.number("values"))):
-        await on.lab.call(
-            "kv/put",
-            key=encoded(LARGE + f"{key:04}".encode()),
-            value=encoded(os.urandom(VALUE_BYTES)),
-        )
     on.undo.push_async_callback(_delete_large, on)
+    for key in range(int(on.number("values"))):
+        await _put_large(on, key)
     for member in on.targets:
         if member.pid:
             on.undo.push_async_callback(member.start)
@@ -133,19 +129,26 @@ async def _read_all(on: Injection, member: Member) -> None:
         )
 
 
+async def _put_large(on: Injection, key: int) -> None:
+    value = encoded(os.urandom(VALUE_BYTES))
+    await on.lab.call("kv/put", key=encoded(LARGE + f"{key:04}".encode()), value=value)
+
+
 async def _delete_large(on: Injection) -> None:
     await on.lab.call("kv/deleterange", key=encoded(LARGE), range_end=encoded(after(LARGE)))
 
 
 # ---- disks
 
+SEGMENTS_BYTES: Final = 3 * 64 * MIB
 
-@fault("disk-full", target="follower", needs="namespaces", bytes=320 * MIB, left=0)
+
+@fault("disk-full", target="follower", needs="namespaces", bytes=320 * MIB, left=0, ends=False)
 async def disk_full(on: Injection) -> None:
     """Move the target's data to a file system of so many bytes, and fill all but `left` of it.
 
-    The target is restarted for it; with nothing left it ends at its next commit that needs room.
-    Healed by removing what fills it, and moving the data back.
+    The target is restarted for it. With nothing left it lives on until its WAL or database needs
+    more than it has allocated; `ends` writes until then. Healed by moving the data back.
     """
     for member in on.targets:
         if not member.running:
@@ -155,6 +158,18 @@ async def disk_full(on: Injection) -> None:
     on.begins()
     for member in on.targets:
         await asyncio.to_thread(_fill, member.data_dir / "filler", int(on.number("left")))
+    if on.options["ends"]:
+        on.undo.push_async_callback(_delete_large, on)
+        await _write_until_they_end(on)
+
+
+async def _write_until_they_end(on: Injection) -> None:
+    """A WAL segment has 64 MiB, and the next one is allocated already."""
+    for key in range(SEGMENTS_BYTES // VALUE_BYTES):
+        if not any(member.running for member in on.targets):
+            return
+        await _put_large(on, key)
+    raise LabError("disk-full: etcd writes on; give it a smaller disk")
 
 
 async def _onto_a_small_disk(on: Injection, member: Member) -> None:
