@@ -58,6 +58,12 @@ def test_disk_is_shared_when_others_write_and_etcd_waits(m2: Told, said: bool) -
     assert found(disk_shared, seen) == ([("m2", "warning")] if said else [])
 
 
+def test_neighbour_that_is_hardly_felt_is_worth_knowing() -> None:
+    seen = window({"m1": FINE, "m2": fsyncs(ms30=20) | disk(), "m3": FINE})
+
+    assert found(disk_shared, seen) == [("m2", "info")]
+
+
 def test_neighbour_is_named_with_what_it_writes() -> None:
     (finding,) = disk_shared(window({"m1": FINE, "m2": SLOW | disk(), "m3": FINE}))
 

@@ -12,9 +12,11 @@ from tests.live.test_faults import LOAD, Case, breaks_and_heals
 from tests.live.watched import Watched, watching
 
 from etcdscope import app
+from etcdscope.detect.disk_sharing import disk_shared
 from etcdscope.etcd.settings import Access
 from etcdscope.lab.cluster import LabSpec
-from etcdscope.model.finding import Severity
+from etcdscope.lab.spec import MIB
+from etcdscope.model.finding import Limits, Severity
 
 pytestmark = [pytest.mark.etcd, pytest.mark.asyncio(loop_scope="module")]
 
@@ -42,6 +44,26 @@ async def test_hosts_of_a_healthy_cluster_are_seen_and_well(watched: Watched) ->
 @pytest.mark.parametrize("case", HOST, ids=str)
 async def test_a_hosts_fault_is_told_with_its_cause(watched: Watched, case: Case) -> None:
     await breaks_and_heals(watched, case)
+
+
+async def test_neighbour_on_the_disk_is_named(watched: Watched) -> None:
+    """A fast disk takes 2 GB/s and lets etcd wait for 10 ms: here 2 ms are worth a warning."""
+    lab = watched.lab
+    limits = {**disk_shared.limits.values, "info": 0.002, "warning": 0.002}
+    fault = await lab.fault("disk-neighbour", writers=8, piece=16 * MIB)
+    try:
+        checked = await app.check(
+            app.Settings(
+                access=Access(tuple(lab.endpoints)), limits={"disk-shared": Limits(limits)}
+            ),
+            observe=15.0,
+        )
+    finally:
+        await lab.heal(fault)
+
+    (shared,) = [i for i in checked.incidents if i.cause == "disk-shared"]
+    assert "python" in shared.summary
+    assert "MB/s" in shared.summary
 
 
 async def test_clock_that_is_off_is_told(watched: Watched) -> None:

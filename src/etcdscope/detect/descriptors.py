@@ -50,8 +50,9 @@ class Use:
     # looks only every ten minutes.
     limits={"share": 0.8},
     closes_after=4.0,
-    impact="New clients wait in vain; those that are connected go on. At the very end etcd can open"
-    " no file either, and may stop.",
+    # purgeFile in server/etcdserver/server.go, every 30 s: "failed to purge snap file".
+    impact="New clients wait in vain; those that are connected go on. With none left etcd cannot"
+    " open its own files either, and ends within half a minute.",
     runbook=(
         Step(
             "Count the connections of each client.",

@@ -175,7 +175,12 @@ TABLE: tuple[Explanation, ...] = (
         touching=_LINKS,
         within=30.0,
     ),
-    *_explains("file-descriptors-exhausted", same=("member-frozen", "member-unreachable")),
+    *_explains(
+        "file-descriptors-exhausted",
+        anywhere=_LOSS,
+        same=("member-down", "member-frozen", "member-unreachable"),
+        within=15.0,
+    ),
     *_explains(
         "disk-shared",
         anywhere=(*_LOSS, *_WRITES, "storage-stalled-together"),

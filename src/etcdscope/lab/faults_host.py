@@ -26,7 +26,10 @@ BEYOND: Final = 20
 
 @fault("descriptors", target="follower", limit=200, share=1.0)
 async def descriptors(on: Injection) -> None:
-    """Lower the descriptor limit of the target, then connect until that share of it is used."""
+    """Lower the descriptor limit of the target, then connect until that share of it is used.
+
+    etcd looks for old files every 30 s, and ends where it can open no folder: healed by a start.
+    """
     for member in on.targets:
         if not member.pid:
             raise LabError(f"{member.name} does not run: heal it first")
@@ -38,6 +41,7 @@ async def _use_up(on: Injection, member: Member, pid: int) -> None:
     limit, share = int(on.number("limit")), on.number("share")
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, before[1]))
+    on.undo.push_async_callback(member.start)
     on.undo.callback(_restore, pid, before)
     held: list[StreamWriter] = []
     on.undo.callback(_hang_up, held)
