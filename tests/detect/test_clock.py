@@ -1,7 +1,7 @@
 """Whose clock is off."""
 
 import pytest
-from tests.detect.windows import found, window
+from tests.detect.windows import ago, found, window
 
 from etcdscope.detect.clock import clock_skewed, majority
 from etcdscope.model.signal import CLOCK_OFFSET, CLOCK_SYNCED, HOST_VIEW
@@ -34,6 +34,13 @@ def test_clock_is_wrong_against_the_majority(
     accused = found(clock_skewed, window(told, members=" ".join(names)))
 
     assert sorted(accused) == sorted(said)
+
+
+def test_clock_stands_from_one_look_to_the_next() -> None:
+    """Dates are looked at every five seconds, reads every second."""
+    told = {m: {CLOCK_OFFSET: ago((4.9, o))} for m, o in (("m1", 0.0), ("m2", 9.0), ("m3", 0.0))}
+
+    assert found(clock_skewed, window(told)) == [("m2", "warning")]
 
 
 def test_majority_wants_more_than_half() -> None:

@@ -10,6 +10,7 @@ from etcdscope.model.signal import (
     DISK_NAME,
     DISK_WRITES,
     DISK_WRITTEN,
+    HOST_VIEW,
     PROC_WRITTEN,
     RAFTVARS_SECONDS,
     STATUS_SECONDS,
@@ -71,8 +72,19 @@ def test_neighbour_is_named_with_what_it_writes() -> None:
 
 
 def test_one_neighbour_of_several_members_is_told_once() -> None:
-    shared = SLOW | disk()
+    """Whichever of its processes was seen to write most when each of them was looked at."""
+    here = SLOW | disk() | {HOST_VIEW: "proc"}
+    other = here | {WRITER: {"1": "dd/4712"}}
 
-    assert found(disk_shared, window({"m1": shared, "m2": shared, "m3": shared})) == [
+    assert found(disk_shared, window({"m1": here, "m2": other, "m3": here})) == [
         ("cluster", "warning")
+    ]
+
+
+def test_disks_of_the_same_name_on_other_machines_are_several() -> None:
+    there = SLOW | disk() | {HOST_VIEW: "node_exporter"}
+
+    assert found(disk_shared, window({"m1": there, "m2": there, "m3": FINE})) == [
+        ("m1", "warning"),
+        ("m2", "warning"),
     ]

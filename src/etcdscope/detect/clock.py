@@ -21,6 +21,8 @@ from etcdscope.model.window import Window
 OURS = ""
 # Date has whole seconds: what is told apart is told apart by at least this much.
 AGREE = 1.0
+# It is looked at every five seconds, and clocks do not run away in between.
+STANDS = 12.0
 
 
 @detector(
@@ -47,7 +49,8 @@ def clock_skewed(window: Window, limits: Limits) -> Iterator[Finding]:
     Means:   its time service is broken, or its virtual machine was resumed with an old clock.
     Alike:   "clock drift" in etcd's log, which is also written when packets are lost.
     """
-    known = {m: o for m in window.judgeable if (o := window.number(m, CLOCK_OFFSET)) is not None}
+    told = {m.id: window.number(m.id, CLOCK_OFFSET, within=STANDS) for m in window.members}
+    known = {m: offset for m, offset in told.items() if offset is not None}
     clocks = {OURS: 0.0, **known}
     right = majority(clocks)
     if right is None:

@@ -12,6 +12,7 @@ from etcdscope.model.signal import (
     DISK_BUSY,
     DISK_NAME,
     DISK_WRITES,
+    HOST_VIEW,
     PROC_WRITTEN,
     WAL_FSYNC,
     WRITER,
@@ -29,6 +30,7 @@ class Shared:
     """A member's disk and who else writes to it: bytes a second, seconds."""
 
     member: str
+    disk: str
     writer: str
     rate: float
     fsync: float
@@ -67,8 +69,8 @@ def disk_shared(window: Window, limits: Limits) -> Iterator[Finding]:
     Alike:   wal-fsync-slow (the disk itself is slow: nobody else writes much).
     """
     found = [s for m in window.judgeable if (s := _shared(window, m, limits))]
-    for writer in dict.fromkeys(s.writer for s in found):
-        yield _told(window, [s for s in found if s.writer == writer], limits)
+    for disk in dict.fromkeys(s.disk for s in found):
+        yield _told(window, [s for s in found if s.disk == disk], limits)
 
 
 def _shared(window: Window, member: str, limits: Limits) -> Shared | None:
@@ -84,7 +86,13 @@ def _shared(window: Window, member: str, limits: Limits) -> Shared | None:
     others = max(foreign_bytes(window, member) or 0.0, rate)
     if others < limits["bytes"] or others < limits["times_own"] * own:
         return None
-    return Shared(member, writer, rate, fsync.value)
+    return Shared(member, _disk(window, member), writer, rate, fsync.value)
+
+
+def _disk(window: Window, member: str) -> str:
+    """Return what tells disks apart: those of this machine by name, others by their member."""
+    here = window.word(member, HOST_VIEW) == "proc"
+    return (window.word(member, DISK_NAME) or "") if here else f"of {member}"
 
 
 def _told(window: Window, shared: list[Shared], limits: Limits) -> Finding:

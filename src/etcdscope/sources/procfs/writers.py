@@ -19,7 +19,7 @@ BUSY_BYTES = 4 << 20
 # Two readings so far apart make a rate.
 APART = 0.25
 # Processes looked at in one look, 15 µs each and twice; the heaviest of before always.
-BUDGET = 80
+BUDGET = 48
 TOP = 3
 # Descriptors that are looked at to see which disk a writer writes to.
 _DESCRIPTORS = 64
