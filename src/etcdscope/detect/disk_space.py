@@ -25,7 +25,7 @@ FILLING_OVER = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What is left where a member writes. ``of``: data or wal; ``lasts``: seconds, at this rate."""
+    """What is wrong with the room on one file system."""
 
     severity: Severity
     summary: str

@@ -14,7 +14,6 @@ from etcdscope.model.signal import (
     DISK_WRITE_SECONDS,
     DISK_WRITES,
     DISK_WRITTEN,
-    HOST_VIEW,
     PRESSURE,
     PROC_PID,
     PROC_STATE,
@@ -30,11 +29,6 @@ SPAN = 6.0
 # one that serves well under a tenth.
 FELT = 0.05
 STOLEN = 0.05
-
-
-def seen(window: Window, member: str) -> bool:
-    """Return whether the member's host is seen at all."""
-    return window.word(member, HOST_VIEW) is not None
 
 
 def share(window: Window, member: str, signal: Signal, key: str = "") -> float | None:
@@ -106,7 +100,7 @@ def foreign_bytes(window: Window, member: str) -> float | None:
 def state_evidence(window: Window, member: str) -> tuple[Evidence, ...]:
     """Return what the kernel says of a process that does not answer: stopped, or stuck."""
     state, pid = window.word(member, PROC_STATE), window.number(member, PROC_PID) or 0.0
-    if state in ("T", "t"):
+    if state == "T":  # "t" is a tracer, which lets it go on at once
         how = "stopped (SIGSTOP, or a debugger)"
         return (window.evidence(member, PROC_STATE, state, says=f"process {pid:.0f} is {how}"),)
     blocked = window.numbers(member, THREADS_BLOCKED, over=SPAN)

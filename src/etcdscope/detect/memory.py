@@ -76,13 +76,12 @@ def memory_exhausted(window: Window, limits: Limits) -> Iterator[Finding]:
 def _killed(window: Window, member: str) -> float | None:
     """Return when the kernel killed this etcd for want of memory, if it was of late."""
     points = window.points(member, OOM_KILLS, HOST, over=TOLD_AWAY)
-    for before, after in reversed(tuple(pairwise(points))):
-        counted = isinstance(before.value, float) and isinstance(after.value, float)
-        if counted and after.value > before.value:  # type: ignore[operator]
-            ago = window.now - after.at
-            lately = ago < TOLD_AFTER or not window.reachable(member)
-            ended = _ended(window, member, before.at - NEAR, after.at + NEAR)
-            return after.at if lately and ended else None
+    counted = [(p.at, p.value) for p in points if isinstance(p.value, (int, float))]
+    for (begin, before), (end, after) in reversed(tuple(pairwise(counted))):
+        if after > before:
+            lately = window.now - end < TOLD_AFTER or not window.reachable(member)
+            ended = _ended(window, member, begin - NEAR, end + NEAR)
+            return end if lately and ended else None
     return None
 
 
