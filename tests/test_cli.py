@@ -286,6 +286,25 @@ def test_a_flag_wins_over_the_file(filed: Callable[[str], Path]) -> None:
     assert access.endpoints == ("http://10.0.0.9:2379",)
 
 
+def test_node_exporters_stand_in_file_and_flags(filed: Callable[[str], Path]) -> None:
+    path = filed(
+        "[clusters.a.node-exporter]\nm1 = 'http://h1:9100'\nm2 = 'http://h2:9100#/data/etcd'"
+    )
+
+    settings, _ = settings_of(Cluster(config=path, node_exporter=["m1=https://other:9100"]))
+
+    assert settings.node_exporters == {
+        "m1": "https://other:9100",
+        "m2": "http://h2:9100#/data/etcd",
+    }
+
+
+@pytest.mark.parametrize("word", ["http://h1:9100", "m1", "=http://h1:9100", "m1=h1:9100", "m1="])
+def test_node_exporter_that_is_none_is_told_with_what_to_write(word: str) -> None:
+    with pytest.raises(SettingsError, match=r"write .*http://HOST:9100"):
+        settings_of(Cluster(node_exporter=[word]))
+
+
 def test_a_password_may_stand_in_a_file_of_its_own(
     filed: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ from etcdscope.model.signal import MEMORY, SINK_DROPPED, SINK_FAILING, STORE_FAI
 from etcdscope.model.window import Window
 from etcdscope.sources.certificates import CertificatesSource
 from etcdscope.sources.hashes import HashesSource, held_by
+from etcdscope.sources.host import HostSource
 from etcdscope.sources.members import MembersSource
 from etcdscope.sources.metrics import MetricsSource
 from etcdscope.sources.ports import AdvertisedSource, PortsSource
@@ -53,7 +54,10 @@ _UNKNOWN = "unknown"  # the cluster, before any member has said which
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the user asked for. ``data_dir``: where history and queues are kept, if they are."""
+    """What the user asked for. ``data_dir``: where history and queues are kept, if they are.
+
+    ``node_exporters``: URLs by the name of the member whose host they tell of.
+    """
 
     access: Access
     limits: Mapping[str, Limits] = field(default_factory=dict)
@@ -64,6 +68,7 @@ class Settings:
     alertmanager: "AlertmanagerSettings | None" = None
     webhooks: tuple["WebhookSettings", ...] = ()
     logs: tuple["LogSettings", ...] = ()
+    node_exporters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +249,12 @@ async def _engine(
         def peer(endpoint: str) -> str:
             return _peer_url(engine.state.window, endpoint)
 
+        def names(endpoint: str) -> tuple[str, ...]:
+            return _names(engine.state.window, endpoint)
+
+        # Not with etcd's certificates: a node_exporter is somebody else.
+        plain = await stack.enter_async_context(HttpClient())
+        hosts = HostSource(plain, settings.node_exporters, names)
         held = PresenceSource(access.security, peer) if presence else None
         if held:
             stack.push_async_callback(held.aclose)
@@ -265,6 +276,7 @@ async def _engine(
             sources=(
                 *_sources(access, client, http, peer, presence=held),
                 *compared,
+                hosts,
                 AdvertisedSource(
                     access.security, lambda endpoint: elsewhere(engine.state.window, endpoint)
                 ),
@@ -321,6 +333,12 @@ def _logs(settings: Settings, window: Callable[[], Window]) -> "Logs":
         return next((m.id for m in window().members if named in (m.id, m.name)), "")
 
     return Logs(settings.logs, identify)
+
+
+def _names(window: Window, endpoint: str) -> tuple[str, ...]:
+    """Return what the member behind an endpoint is called, nothing while it is not known."""
+    member = window.endpoints.get(endpoint, "")
+    return (window.label(member), member) if member else ()
 
 
 def _cluster(state: State) -> str:

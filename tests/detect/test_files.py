@@ -5,7 +5,8 @@ from tests.detect.logs import heard, said
 from tests.detect.windows import found, refused, window
 
 from etcdscope.detect.detector import Detector
-from etcdscope.detect.files import backend_corrupt, disk_full, raft_state_rolled_back, wal_corrupt
+from etcdscope.detect.disk_space import disk_full
+from etcdscope.detect.files import backend_corrupt, raft_state_rolled_back, wal_corrupt
 from etcdscope.model.logs import (
     BACKEND_CORRUPT,
     DISK_FULL,

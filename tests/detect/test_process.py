@@ -6,6 +6,8 @@ from tests.detect.windows import Told, ago, found, window
 from etcdscope.detect.process import cpu_starved
 from etcdscope.model.signal import (
     CONNECT_SECONDS,
+    CPU_PERIODS,
+    CPU_PERIODS_THROTTLED,
     LOOP_LAG,
     PEER_SENT_FAILURES,
     PORT_STATE,
@@ -54,6 +56,30 @@ def beside(m2: Told, rest: float = 0.002, own: Told | None = None) -> Window:
 def test_member_is_starved_when_only_its_answers_from_memory_are_slow(
     seen: Window, said: bool
 ) -> None:
+    assert found(cpu_starved, seen) == ([("m2", "warning")] if said else [])
+
+
+LATE = {STATUS_SECONDS: [0.05, 0.002] * 3, RAFTVARS_SECONDS: [0.002] * 6}
+
+
+@pytest.mark.parametrize(
+    ("periods", "said"),
+    [
+        pytest.param((50, 40), True, id="throttled most of the time"),
+        pytest.param((50, 20), False, id="less"),
+        pytest.param((0, 0), False, id="not limited"),
+    ],
+)
+def test_throttled_member_is_starved_by_fewer_late_answers(
+    periods: tuple[int, int], said: bool
+) -> None:
+    limited: Told = {
+        CPU_PERIODS: ago((5.1, 0.0), (0.1, float(periods[0]))),
+        CPU_PERIODS_THROTTLED: ago((5.1, 0.0), (0.1, float(periods[1]))),
+    }
+
+    seen = beside(answers(0.002) | LATE | limited, rest=0.03)
+
     assert found(cpu_starved, seen) == ([("m2", "warning")] if said else [])
 
 

@@ -80,6 +80,7 @@ PACES = {
     "metrics": (5.0, 4.0, 1.0),
     "members": (5.0, 2.5, 5.0),
     "hashes": (5.0, 1.0, 5.0),  # really once a minute, but soon again where something differs
+    "host": (5.0, 3.0, 1.0),
 }
 
 
@@ -123,6 +124,8 @@ class Looking:
             if not m.ever_started:
                 continue
             for source in PACES:
+                if source == "host" and not _host(m):
+                    continue
                 loop = self._loops.setdefault((source, m.url), Loop(source, m))
                 if loop.due(now, zoomed):
                     loop.began, loop.waiting = now, True
@@ -166,6 +169,8 @@ class Looking:
             return _knocked(m, loop.began, now)
         if source == "probe":
             return _probed(self._cluster, m, loop.began, now)
+        if source == "host":  # the machine answers, whatever its processes do
+            return Reading(source, m.url, at, 0.001, observations=_host(m))
         failure = _failure(m, source, now, waited)
         if failure is Failure.TIMEOUT and waited < patience:
             return None
@@ -244,6 +249,11 @@ def _overridden(
     own = {at: v for at, v in m.overrides.items() if source_of(at[0]) == source}
     kept = tuple(o for o in seen if (o.signal, o.key) not in own)
     return (*kept, *(Observation(signal, v, key) for (signal, key), v in own.items()))
+
+
+def _host(m: SimMember) -> tuple[Observation, ...]:
+    """Return what a story says of the member's host; nothing where it is not seen."""
+    return _overridden(m, "host", ())
 
 
 def _status(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:

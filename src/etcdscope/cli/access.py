@@ -51,6 +51,13 @@ class Cluster:
     ] = None
     command_timeout: Annotated[str | None, Parameter(help="How long a call may take: 5s.")] = None
     dial_timeout: Annotated[str | None, Parameter(help="How long to connect may take: 2s.")] = None
+    node_exporter: Annotated[
+        list[str] | None,
+        Parameter(
+            help="MEMBER=URL of the node_exporter on its host; may be given again. #/PATH after the"
+            " URL says where etcd's data are, if not in /var/lib/etcd."
+        ),
+    ] = None
     config: Annotated[Path | None, Parameter(help="TOML file: clusters, limits, sinks.")] = None
     cluster: Annotated[
         str | None, Parameter(help="Which cluster of the file, where it has several.")
@@ -61,7 +68,7 @@ class Cluster:
         said: dict[str, str | None] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and field.name not in ("config", "cluster"):
+            if value is not None and field.name not in ("config", "cluster", "node_exporter"):
                 text = ",".join(value) if isinstance(value, list) else str(value)
                 said[field.name.replace("_", "-")] = (
                     text.lower() if isinstance(value, bool) else text

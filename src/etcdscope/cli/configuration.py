@@ -31,6 +31,7 @@ class FiledCluster(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     command_timeout: str = ""
     dial_timeout: str = ""
     logs: dict[Name, Name] = field(default_factory=dict)
+    node_exporter: dict[str, Name] = field(default_factory=dict)
 
     def flags(self) -> dict[str, str | None]:
         """Return the settings under etcdctl's names."""

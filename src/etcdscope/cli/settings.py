@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from etcdscope.cli.access import Cluster, access_of
 from etcdscope.etcd.errors import SettingsError
@@ -41,6 +42,7 @@ def settings_of(
         data_dir=data_dir,
         record=record,
         logs=_logs(log or (), filed.one(cluster.cluster).logs if filed else {}),
+        node_exporters=_node_exporters(cluster, filed),
     )
     if not agent:
         return settings, notices
@@ -58,6 +60,23 @@ def settings_of(
         ),
         notices,
     )
+
+
+def _node_exporters(cluster: Cluster, filed: "Configuration | None") -> dict[str, str]:
+    """Return whose host is told of where; a flag wins over the file."""
+    found = dict(filed.one(cluster.cluster).node_exporter) if filed else {}
+    for word in cluster.node_exporter or ():
+        name, equals, url = word.partition("=")
+        if not (name and equals):
+            raise SettingsError(f"--node-exporter {word}: write MEMBER=http://HOST:9100.")
+        found[name] = url
+    for name, url in found.items():
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError(
+                f"--node-exporter {name}={url}: write http://HOST:9100 after the =."
+            )
+    return found
 
 
 def limits_in(path: Path | None) -> "Mapping[str, Limits]":

@@ -119,30 +119,6 @@ def raft_state_rolled_back(window: Window, limits: Limits) -> Iterator[Finding]:
         )
 
 
-@detector(
-    "disk-full",
-    needs=(LOG_EVENT,),
-    closes_after=5.0,
-    impact="The member ends with its next write. This is the file system, not etcd's quota: the"
-    " cluster takes writes as long as a quorum has room.",
-    runbook=(
-        Step("See what is full: blocks or inodes.", "df -h /var/lib/etcd; df -i /var/lib/etcd"),
-        Step("Make room outside of member/; never delete WAL or snapshot files by hand."),
-        Step("Start the member again.", "systemctl restart etcd   # on the host of {member}"),
-    ),
-)
-def disk_full(window: Window, limits: Limits) -> Iterator[Finding]:
-    """The file system of the member's data has no room left.
-
-    Signal:  the kernel's answer to a write, "no space left on device"; now, or as last words.
-    Source:  etcd's log.
-    Means:   logs, images or old files share the disk; a new WAL segment alone needs 64 MB.
-    Alike:   quota-exhausted (etcd's own limit: an alarm, and no kernel's answer).
-    Next:    df and df -i on that host.
-    """
-    yield from full_by_log(window)
-
-
 def full_by_log(window: Window) -> Iterator[Finding]:
     """Yield whose log says that there is no room: now, or as its last words."""
     for writer in journal.writers(window):

@@ -4,10 +4,17 @@ from collections.abc import Iterator
 from statistics import median
 
 from etcdscope.detect.detector import detector
-from etcdscope.model.finding import SELF, BlindSpot, Finding, Limits, Severity, Subject
+from etcdscope.model.finding import CLUSTER, SELF, BlindSpot, Finding, Limits, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.reading import Failure
-from etcdscope.model.signal import LOOP_LAG, SINK_DROPPED, SINK_FAILING, STORE_FAILING
+from etcdscope.model.signal import (
+    HOST_UNREADABLE,
+    HOST_VIEW,
+    LOOP_LAG,
+    SINK_DROPPED,
+    SINK_FAILING,
+    STORE_FAILING,
+)
 from etcdscope.model.window import ANSWERS, Look, Window
 
 DENIED = frozenset({Failure.PERMISSION_DENIED, Failure.UNAUTHENTICATED})
@@ -203,3 +210,36 @@ def log_unreadable(window: Window, limits: Limits) -> Iterator[BlindSpot]:
                 if look.failure is not Failure.CLOSED
                 else "",
             )
+
+
+_RIGHTS = "run etcdscope as root, or with CAP_SYS_PTRACE"
+_REMEDIES = {
+    "pressure": "boot the kernel with psi=1",
+    "block device": "put etcd's data on a file system of a disk",
+}
+
+
+@detector("host-unseen", impact="Memory, room on disks and other processes are not judged there.")
+def host_unseen(window: Window, limits: Limits) -> Iterator[BlindSpot]:
+    """The host of a member is not seen, or only in part (a blind spot).
+
+    Signal:  looks that found neither the member's process on this machine nor a node_exporter.
+    Source:  /proc, node_exporter.
+    Means:   memory, room on disks, throttling and other writers are not judged there.
+    Next:    --node-exporter MEMBER=URL, or run etcdscope on that host, as root.
+    """
+    hosts = [look for look in window.looks.values() if look.source == "host" and look.last_ok]
+    looked = {look.member for look in hosts}
+    blind = [m.label for m in window.members if m.id in looked and not window.word(m.id, HOST_VIEW)]
+    if blind:
+        remedy = "give --node-exporter MEMBER=http://HOST:9100, or run etcdscope there"
+        yield BlindSpot("host", CLUSTER, f"host of {', '.join(blind)} not seen", remedy)
+    partly: dict[str, list[str]] = {}
+    for member in window.members:
+        for what in window.keys(member.id, HOST_UNREADABLE):
+            if window.number(member.id, HOST_UNREADABLE, what):
+                partly.setdefault(what, []).append(member.label)
+    if partly:
+        parts = [f"{what} of {', '.join(names)} not readable" for what, names in partly.items()]
+        remedies = dict.fromkeys(_REMEDIES.get(what, _RIGHTS) for what in partly)
+        yield BlindSpot("proc", CLUSTER, "; ".join(parts), "; ".join(remedies))

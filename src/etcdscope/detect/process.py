@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from etcdscope.detect.detector import detector
+from etcdscope.detect.host import cpu_evidence, throttled
 from etcdscope.detect.testimony import Door, door, leader, own_stall
 from etcdscope.model.finding import (
     Alternative,
@@ -36,6 +37,9 @@ LATE_SPAN = 5.0
 # Half of the Status calls wait for the backend where a disk is slow; those to /debug/vars never do.
 LATE_SHARE = 0.4
 TIMES_OTHERS = 3.0
+# Where the kernel says that most periods were cut short, half as many late answers will do, and
+# those of the others do not matter: they may be late for another reason.
+THROTTLED = 0.5
 ALONE_SHARE = 0.8
 ALONE_MEDIAN = 0.1
 
@@ -64,9 +68,19 @@ def starved(window: Window, member: str) -> bool:
     """Return whether answers from memory are late on this member, and on this one alone."""
     own = answers(window, member)
     others = [a for m in window.members if m.id != member and (a := answers(window, m.id))]
-    if own is None or own.late < LATE_SHARE or own.raftvars < LATE / 2:
+    if own is None:
+        return False
+    if held_back(window, member) and own.late >= LATE_SHARE / 2:
+        return True
+    if own.late < LATE_SHARE or own.raftvars < LATE / 2:
         return False
     return all(a.late < LATE_SHARE / 2 and own.raftvars > TIMES_OTHERS * a.raftvars for a in others)
+
+
+def held_back(window: Window, member: str) -> bool:
+    """Return whether the kernel itself says that the member's CPU limit holds it back."""
+    hit = throttled(window, member)
+    return hit is not None and hit > THROTTLED
 
 
 @detector(
@@ -103,14 +117,19 @@ def cpu_starved(window: Window, limits: Limits) -> Iterator[Finding]:
     """
     for member in window.judgeable:
         own = answers(window, member)
-        if own is None or own.late < limits["late_share"] or not starved(window, member):
+        if own is None or not starved(window, member):
+            continue
+        others = [a.median for m in window.judgeable if m != member and (a := answers(window, m))]
+        if held_back(window, member):
+            yield _starved(window, member, own, median(others) if others else None)
+            continue
+        if own.late < limits["late_share"]:
             continue
         if own_stall(window) > own.median / 2 or door(window, member) is Door.REFUSED:
             continue
         connect = window.numbers(member, CONNECT_SECONDS, over=LATE_SPAN)
         if connect and median(connect) > own.median / 2:
             continue  # the way there is slow, not the process
-        others = [a.median for m in window.judgeable if m != member and (a := answers(window, m))]
         yield _starved(window, member, own, median(others) if others else None)
 
 
@@ -156,6 +175,9 @@ def _starved(window: Window, member: str, own: Answers, others: float | None) ->
         evidence.append(
             window.evidence(member, HEARTBEAT_SEND_FAILURES, late, says="late heartbeats in 30 s")
         )
+    told = cpu_evidence(window, member)
+    evidence.extend(told)
+    sure = {e.signal for e in told} & {"cpu_throttled", "cpu_stolen"}
     ruled_out = [RuledOut("member-frozen", "it answers, late")]
     if fsync is not None and fsync.value < own.median:
         ruled_out.append(
@@ -174,8 +196,10 @@ def _starved(window: Window, member: str, own: Answers, others: float | None) ->
         f" {own.median * 1000:.0f} ms" + ("; it leads, so writes wait for it" if leads else ""),
         tuple(evidence),
         ruled_out=tuple(ruled_out),
-        confidence=0.88,
-        alternatives=(
+        confidence=0.97 if sure else 0.88,
+        alternatives=()
+        if sure
+        else (
             Alternative("wal-fsync-slow", 0.06, "a disk that stalls may make answers late as well"),
             Alternative("memory-exhausted", 0.04, "a process that swaps is short of time, too"),
         ),

@@ -47,6 +47,7 @@ def source_of(signal: Signal) -> str:
         "certificate": "certificate",
         "etcd's log": "logs",
         "Maintenance.HashKV": "hashes",
+        "host": "host",
     }.get(signal.source, "probe")
 
 

@@ -10,8 +10,10 @@ from etcdscope.model.window import Window
 def suspect(window: Window) -> bool:
     """Return whether metrics should be read more often for now."""
     # Hashes are asked for once a minute: what failed then says nothing about now. A log that cannot
-    # be read says nothing about the member.
-    asked = [look for look in window.looks.values() if look.source not in ("hashes", "logs")]
+    # be read, or a host that we do not see, is no reason to ask etcd more often.
+    asked = [
+        look for look in window.looks.values() if look.source not in ("hashes", "logs", "host")
+    ]
     failures = {look.failure for look in asked}
     if failures - {None, Failure.UNSUPPORTED}:
         return True

@@ -203,7 +203,7 @@ TABLE: tuple[Explanation, ...] = (
     # What a member's own log says of its files is why it is gone, and why it ends again and again.
     *(
         row
-        for cause in ("wal-corrupt", "backend-corrupt", "raft-state-rolled-back", "disk-full")
+        for cause in ("wal-corrupt", "backend-corrupt", "raft-state-rolled-back")
         for row in _explains(
             cause,
             anywhere=(*_LOSS, "proposals-failing"),
@@ -214,6 +214,38 @@ TABLE: tuple[Explanation, ...] = (
     ),
     *_explains("member-down", touching=("peer-name-unresolvable",), within=60.0),
     *_explains("member-stopped", touching=("peer-name-unresolvable",), lasting=60.0),
+    *_explains(
+        "memory-exhausted",
+        anywhere=(*_LOSS, "proposals-failing"),
+        same=("member-down", "member-restarting", "cpu-starved", "wal-fsync-slow", "apply-lag"),
+        touching=_LINKS,
+        within=30.0,
+    ),
+    *_explains(
+        "disk-full",
+        anywhere=(*_LOSS, *_WRITES),
+        same=(
+            "member-down",
+            "member-restarting",
+            "member-unreachable",
+            "member-isolated",
+            "wal-fsync-slow",
+        ),
+        touching=_LINKS,
+        within=30.0,
+    ),
+    *_explains(
+        "file-descriptors-exhausted",
+        anywhere=_LOSS,
+        same=("member-down", "member-frozen", "member-unreachable"),
+        within=15.0,
+    ),
+    *_explains(
+        "disk-shared",
+        anywhere=(*_LOSS, *_WRITES, "storage-stalled-together"),
+        touching=(*_LINKS, "wal-fsync-slow", "backend-commit-slow"),
+        within=15.0,
+    ),
     *_explains("apply-lag", same=("proposals-failing",)),
     *_explains("leader-missing", anywhere=("proposals-failing", "quorum-margin-zero")),
     *_explains(

@@ -8,6 +8,7 @@ from etcdscope.lab import (
     faults_data,
     faults_delay,
     faults_files,
+    faults_host,
     faults_identity,
     faults_machine,
     faults_membership,
@@ -28,6 +29,7 @@ FAMILIES: Final = (
     faults_identity,
     faults_clients,
     faults_data,
+    faults_host,
 )
 FAULTS: Final[Mapping[str, FaultKind]] = {
     kind.name: kind for family in FAMILIES for kind in family.KINDS

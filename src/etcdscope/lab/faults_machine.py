@@ -98,9 +98,9 @@ def _throttle(on: Injection, member: Member, pid: int) -> None:
     group = base / name
     on.lab.journal.cgroup(group)
     try:
-        home = base / _home(pid, "cpu" if first.exists() else "")
+        home = base / cgroup_home(pid, "cpu" if first.exists() else "")
         group.mkdir()
-        on.undo.callback(_release, group, home)
+        on.undo.callback(release, group, home)
         if first.exists():
             (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
             (group / "cpu.cfs_quota_us").write_text(str(quota))
@@ -115,7 +115,7 @@ def _throttle(on: Injection, member: Member, pid: int) -> None:
         ) from error
 
 
-def _home(pid: int, controller: str) -> str:
+def cgroup_home(pid: int, controller: str) -> str:
     """The cgroup that a process is in, relative to the controller's root."""
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
@@ -124,7 +124,7 @@ def _home(pid: int, controller: str) -> str:
     return ""
 
 
-def _release(group: Path, home: Path) -> None:
+def release(group: Path, home: Path) -> None:
     for pid in (group / "cgroup.procs").read_text().split():
         try:
             (home / "cgroup.procs").write_text(pid)

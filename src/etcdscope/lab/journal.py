@@ -59,7 +59,7 @@ def _locked(file: int) -> bool:
 
 
 class Journal:
-    """The record of one lab: its owner, its directories, its cgroups."""
+    """The record of one lab: its owner, its directories, its cgroups, its mounts."""
 
     def __init__(self, lab_id: str) -> None:
         self.lab_id = lab_id
@@ -69,6 +69,7 @@ class Journal:
             "owner": _identity(os.getpid()),
             "directories": [],
             "cgroups": [],
+            "mounts": [],
         }
         self._write()
 
@@ -78,6 +79,10 @@ class Journal:
 
     def cgroup(self, path: Path) -> None:
         self._record["cgroups"].append(str(path))
+        self._write()
+
+    def mount(self, path: Path) -> None:
+        self._record["mounts"].append(str(path))
         self._write()
 
     def sweep(self) -> None:
@@ -130,6 +135,10 @@ def _reap(path: Path) -> bool:
 
 def _remove(record: dict[str, Any]) -> None:
     _end_processes(record["lab"])
+    for mount in record.get("mounts", ()):
+        if os.path.ismount(mount):
+            umount = shutil.which("umount", path="/usr/bin:/bin:/usr/sbin:/sbin") or "umount"
+            subprocess.run([umount, "--lazy", mount], check=False)
     for cgroup in record["cgroups"]:
         _persist(cgroup, os.rmdir)
     for directory in record["directories"]:

@@ -78,6 +78,7 @@ FRESH = {
     "Maintenance.Alarm": 15.0,
     "certificate": 7200.0,
     "Maintenance.HashKV": 7200.0,
+    "host": 12.0,
 }
 
 
@@ -730,6 +731,77 @@ ADVERTISED_STATE = _declare(
     by="url",
     keep=620.0,
 )
+
+# --- host: /proc of this machine, or a node_exporter ---------------------------------------------
+_HO = "host"
+HOST_VIEW = _declare(
+    "host_view", _W, _T, _HO, "How the member's host is seen: proc or node_exporter."
+)
+HOST_UNREADABLE = _declare(
+    "host_unreadable", _W, _G, _HO, "1 for each thing that we may not read there.", by="what"
+)
+PROC_PID = _declare("proc_pid", _W, _G, _HO, "The etcd process; 0 while there is none.")
+PROC_STATE = _declare(
+    "proc_state", _W, _T, _HO, "Its state: R, S, D (in the kernel), T (stopped), gone."
+)
+THREADS_BLOCKED = _declare(
+    "threads_blocked", _N, _G, _HO, "Threads of etcd that wait in the kernel (state D)."
+)
+PROC_FDS = _declare("proc_fds", _N, _G, _HO, "Open file descriptors, as the kernel counts them.")
+PROC_FDS_LIMIT = _declare("proc_fds_limit", _N, _G, _HO, "Its soft limit of descriptors.")
+PROC_WRITTEN = _declare("proc_written", _B, _C, _HO, "Bytes that etcd caused to be written.")
+PRESSURE = _declare(
+    "pressure", _S, _C, _HO, "For how long some task of the host waited (PSI).", by="resource"
+)
+CGROUP_PRESSURE = _declare(
+    "cgroup_pressure", _S, _C, _HO, "For how long some task of etcd's cgroup waited.", by="resource"
+)
+CPU_THROTTLED = _declare(
+    "cpu_throttled", _S, _C, _HO, "For how long etcd's cgroup was throttled, all CPUs together."
+)
+CPU_PERIODS = _declare("cpu_periods", _N, _C, _HO, "Periods of the cgroup's CPU limit.")
+CPU_PERIODS_THROTTLED = _declare(
+    "cpu_periods_throttled", _N, _C, _HO, "Periods in which the limit was reached."
+)
+CPU_LIMIT = _declare("cpu_limit", _N, _G, _HO, "Cores that the cgroup may use.")
+CPU_STOLEN = _declare("cpu_stolen", _S, _C, _HO, "CPU time that the hypervisor gave to others.")
+CPU_IOWAIT = _declare("cpu_iowait", _S, _C, _HO, "CPU time that was idle for want of I/O.")
+CPUS = _declare("cpus", _N, _G, _HO, "CPUs of the host.")
+MEMORY_USED = _declare(
+    "memory_used", _B, _G, _HO, "Memory that cannot be taken back: cgroup's, host's.", by="of"
+)
+MEMORY_LIMIT = _declare("memory_limit", _B, _G, _HO, "What there is of it at most.", by="of")
+OOM_KILLS = _declare(
+    "oom_kills", _N, _C, _HO, "Kills for want of memory: cgroup's, host's.", by="of", keep=320.0
+)
+FS_FREE = _declare(
+    "fs_free", _B, _G, _HO, "Free bytes where data and WAL are.", by="of", keep=_METRICS_KEEP
+)
+FS_BYTES = _declare("fs_bytes", _B, _G, _HO, "Size of that file system.", by="of")
+FS_INODES_FREE = _declare("fs_inodes_free", _N, _G, _HO, "Free inodes there.", by="of")
+FS_INODES = _declare("fs_inodes", _N, _G, _HO, "Inodes there.", by="of")
+FS_READ_ONLY = _declare("fs_read_only", _W, _G, _HO, "1 if it is mounted read-only.", by="of")
+DISK_NAME = _declare("disk_name", _W, _T, _HO, "The block device of the WAL.")
+DISK_WRITTEN = _declare("disk_written", _B, _C, _HO, "Bytes written to that device.")
+DISK_WRITES = _declare("disk_writes", _N, _C, _HO, "Writes that it has ended.")
+DISK_WRITE_SECONDS = _declare("disk_write_seconds", _S, _C, _HO, "What these took together.")
+DISK_BUSY = _declare("disk_busy", _S, _C, _HO, "For how long it had something to do.")
+WRITER = _declare(
+    "writer", _W, _T, _HO, "Who else writes to that device: name/pid, heaviest first.", by="rank"
+)
+WRITER_RATE = _declare("writer_rate", _B, _G, _HO, "How much that one writes a second.", by="rank")
+CLOCK_SYNCED = _declare(
+    "clock_synced", _W, _G, _HO, "1 if the kernel says that its clock is synchronised."
+)
+CLOCK_ERROR = _declare("clock_error", _S, _G, _HO, "By how much it may be off, the kernel says.")
+TCP_SENT = _declare("tcp_sent", _N, _C, _HO, "TCP segments sent, in etcd's network.")
+TCP_RETRANSMITTED = _declare("tcp_retransmitted", _N, _C, _HO, "TCP segments sent again.")
+NET_ERRORS = _declare("net_errors", _N, _C, _HO, "Packets with errors, on all interfaces.")
+NET_DROPS = _declare("net_drops", _N, _C, _HO, "Packets dropped, on all interfaces.")
+LEFTOVER_BYTES = _declare(
+    "leftover_bytes", _B, _G, _HO, "Files in the snapshot directory that nobody uses.", by="kind"
+)
+LEFTOVER_FILES = _declare("leftover_files", _N, _G, _HO, "How many of them.", by="kind")
 
 # --- ourselves -----------------------------------------------------------------------------------
 LOOP_LAG = _declare(
