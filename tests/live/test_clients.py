@@ -75,6 +75,6 @@ async def test_what_clients_do_is_told(watched: Watched, cases: Sequence[Case]) 
         for fault in faults[::-1]:
             await watched.lab.heal(fault)
 
-    right = {case.cause for case in cases if case.severity > Severity.INFO}
+    right = {case.cause for case in cases}  # a note may rise: on a slow machine lists are slow
     assert [case.cause for case in cases if not told(watched, mark, case)] == []
     assert [i.summary for i in serious if i.cause not in right] == []
