@@ -119,10 +119,6 @@ def test_test_says_what_follows_from_each_outcome() -> None:
 
 @pytest.mark.parametrize("row", [pytest.param(r, id=f"{r.one}/{r.other}") for r in TABLE])
 def test_separators_name_causes_that_have_a_detector(row: object) -> None:
-    known = {d.id for d in DETECTORS} | AWAITED
+    known = {d.id for d in DETECTORS}
 
     assert {row.one, row.other} <= known  # type: ignore[attr-defined]
-
-
-# Ids of the catalogue whose detectors are not here yet.
-AWAITED = {"storage-stalled-together"}

@@ -5,6 +5,7 @@ from itertools import pairwise
 from statistics import median
 
 from etcdscope.detect.detector import detector
+from etcdscope.detect.host import disk_evidence
 from etcdscope.detect.process import LATE, LATE_SPAN, starved
 from etcdscope.detect.testimony import leader, own_stall
 from etcdscope.model.finding import CLUSTER, Evidence, Finding, Limits, RuledOut, Severity, Subject
@@ -108,6 +109,7 @@ def wal_fsync_slow(window: Window, limits: Limits) -> Iterator[Finding]:
                     if rest is not None
                     else ()
                 ),
+                *disk_evidence(window, member),
             ),
             ruled_out=(
                 RuledOut("cpu-starved", "calls that touch no disk are answered quickly"),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from etcdscope.detect.detector import detector
+from etcdscope.detect.host import state_evidence
 from etcdscope.detect.planned import left_in_order, started_again
 from etcdscope.detect.testimony import (
     SILENCE,
@@ -256,6 +257,7 @@ def member_frozen(window: Window, limits: Limits) -> Iterator[Finding]:
         if not _failed_lately(window, member.id):
             continue
         slow = _late_before(window, member.id)
+        seen = state_evidence(window, member.id)
         names = ", ".join(window.label(w) for w in witnesses)
         yield Finding(
             Subject.member(member.id),
@@ -274,13 +276,14 @@ def member_frozen(window: Window, limits: Limits) -> Iterator[Finding]:
                     if names
                     else ()
                 ),
+                *seen,
             ),
             ruled_out=(
                 RuledOut("member-down", "its port accepts connections"),
                 RuledOut("member-unreachable", "the network lets connections through"),
             )
             + (() if slow else (RuledOut("cpu-starved", "its last answers were quick"),)),
-            confidence=0.7 if slow else 0.92,
+            confidence=0.98 if seen else 0.7 if slow else 0.92,
         )
 
 
