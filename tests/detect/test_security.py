@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.detect.windows import NOW, Told, found, look, window
+from tests.detect.windows import NOW, Told, ago, found, look, window
 
 from etcdscope.detect.security import (
     DAY,
@@ -164,7 +164,7 @@ def test_handshake_that_fails_with_one_member_alone_is_told(
 def test_other_authority_is_told_when_peers_do_not_trust_it(
     authority: str, active: float, said: list[tuple[str, str]]
 ) -> None:
-    peers: dict[Signal, object] = {ACTIVE_PEERS: {"m3": active}}
+    peers: dict[Signal, object] = {ACTIVE_PEERS: {"m3": ago((7, active), (1, active))}}
     seen = {
         "m1": presents("m1", port="peer") | peers,
         "m2": presents("m2", port="peer"),

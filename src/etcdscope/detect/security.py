@@ -24,6 +24,8 @@ DAY = 86_400.0
 REFUSALS = frozenset({Failure.TLS_UNTRUSTED, Failure.TLS_REJECTED})
 # A refused handshake is retried at once; two in a row are no accident.
 SURE = 2
+# A restart in the midst of a rotation takes its peers less.
+LOST_FOR = 5.0
 # What is open has been so for long, and is a note once: it can wait until a watch has lasted.
 OPEN_FOR = 900.0
 PORTS = {"client": "on its client port", "peer": "on its peer port", "ours": "that we present"}
@@ -261,8 +263,15 @@ def _other_authority(window: Window, member: Member, port: str) -> Iterator[_Say
         return
     alike = [m for m, c in shown.items() if c.authority == mine.authority]
     others = [m for m, c in shown.items() if c.authority != mine.authority]
-    lost = [m for m in others if window.number(m, ACTIVE_PEERS, member.id) == 0]
-    if len(others) <= len(alike) or not lost or not window.reachable(member.id):
+    seen = window.last(member.id, CERTIFICATE, port)
+    lost = [
+        m
+        for m in others
+        if (held := window.held(m, ACTIVE_PEERS, 0.0, member.id)) >= LOST_FOR
+        and seen
+        and seen.at > window.now - held  # it runs, and presents this while they have lost it
+    ]
+    if len(others) <= len(alike) or not lost:
         return
     others_have = shown[others[0]].issuer
     yield (
