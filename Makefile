@@ -46,6 +46,10 @@ format: $(VENV)/dev ## let ruff write the code's form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: bench-detect
+bench-detect: $(VENV)/dev ## seconds from fault to incident, median of five; etcdscope alone
+	$(BIN)/python -m bench.faults --only faults works healthy --repeats 5 --soak 10 $(BENCH)
+
 .PHONY: bench-faults
 bench-faults: $(VENV)/dev ## faults named, beside Prometheus: BENCH="--peer-rules FILE"
 	$(BIN)/python -m bench.faults $(BENCH)

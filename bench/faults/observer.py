@@ -88,6 +88,8 @@ async def etcdscope_beside(lab: Lab, recording: Path | None = None) -> AsyncIter
         flags += ["--cacert", str(files.ca), "--cert", str(files.cert), "--key", str(files.key)]
     if recording:
         flags += ["--record", str(recording)]
+    for member in lab.members:
+        flags += ["--log", f"{member.name}={member.log_path}"]
     async with watching(",".join(lab.endpoints), *flags) as watcher:
         await watcher.until(lambda: any(line.event == "verdict" for line in watcher.lines), 20)
         yield Etcdscope(watcher)

@@ -99,6 +99,39 @@ FRAGMENTED: Final = Truth(
     QUOTA_NEAR.effects | {"quota-near", *QUOTA_NEAR.alerts},
     About.CLUSTER,
 )
+SLOW_LINK: Final = Truth(("link-slow",), ("etcdMemberCommunicationSlow",), MISSED)
+DAMAGED: Final = MISSED | {"member-down", "member-restarting", "member-isolated"}
+WAL_ROT: Final = Truth(("wal-corrupt",), ("etcdMembersDown",), DAMAGED)
+DB_ROT: Final = Truth(("backend-corrupt",), ("etcdMembersDown",), DAMAGED)
+ROLLED_BACK: Final = Truth(("raft-state-rolled-back",), ("etcdMembersDown",), DAMAGED)
+DIVERGED: Final = Truth(("data-diverged",), (), DAMAGED | {"alarm-corrupt"})
+CORRUPT: Final = Truth(
+    ("alarm-corrupt", "data-diverged"), (), STALLED | {"request-too-large"}, About.CLUSTER
+)
+WIPED: Final = Truth(
+    ("data-dir-empty",), ("etcdMembersDown",), DAMAGED | {"cluster-id-mixed", "identity-changed"}
+)
+REWOUND: Final = Truth(
+    ("revision-rewound",),
+    (),
+    DAMAGED | {"quorum-lost", "identity-changed", "etcdInsufficientMembers"},
+    About.CLUSTER,
+)
+NO_DESCRIPTORS: Final = Truth(("file-descriptors-exhausted",), (), DAMAGED)
+NO_MEMORY: Final = Truth(("memory-exhausted",), ("etcdMembersDown",), DAMAGED | {"cpu-starved"})
+NO_ROOM: Final = Truth(("disk-full",), ("etcdMembersDown",), DAMAGED)
+FILLING: Final = Truth(
+    ("quota-forecast",),
+    QUOTA_NEAR.alerts,
+    STALLED | {"quota-near", "quota-exhausted"},
+    About.CLUSTER,
+)
+OVERSIZED: Final = Truth(
+    ("request-too-large",), ("etcdHighNumberOfFailedGRPCRequests",), STALLED, About.CLUSTER
+)
+WATCHERS: Final = Truth(("watchers-slow",), (), STALLED)
+REMOVED: Final = Truth(("member-removed-running",), ("etcdMembersDown",), DAMAGED | {"voters-even"})
+NAMELESS: Final = Truth(("peer-name-unresolvable",), (), MISSED)
 CERTIFICATES: Final = Truth(("certificate-expiring",), (), frozenset(), About.CLUSTER)
 TWO_VOTERS: Final = Truth(("voters-even", "quorum-margin-zero"), (), frozenset(), About.CLUSTER)
 
@@ -139,21 +172,44 @@ FAULTS: Final[tuple[Row, ...]] = (
     row("follower-loss-15", SOFT, harm("loss", "follower", LOSSY, p=0.15)),
     row("follower-loss-out", SOFT, harm("loss", "follower", LOSSY, p=0.3, direction="out")),
     row("follower-loss-in", SOFT, harm("loss", "follower", LOSSY, p=0.3, direction="in")),
+    row("follower-far", SOFT, harm("latency", "follower", SLOW_LINK), pair="link"),
+    row("leader-far", SOFT, harm("latency", "leader", SLOW_LINK, delay_s=0.075), pair="link"),
     # disk and CPU
     row("leader-disk-slow", SOFT, harm("slow-disk", "leader", WAL), pair="disk or CPU"),
     row("follower-disk-slow", SOFT, harm("slow-disk", "follower", WAL), pair="disk or CPU"),
     row("leader-disk-mild", SOFT, harm("slow-disk", "leader", WAL, delay_s=0.12)),
     row("leader-wal-slow", SOFT, harm("slow-disk", "leader", WAL, files="wal"), pair="which file"),
-    row("leader-backend-slow", SOFT, harm("slow-disk", "leader", BACKEND, files="backend"),
+    row("leader-backend-slow", SOFT, harm("slow-disk", "leader", BACKEND, files="db"),
         pair="which file"),
     row("all-disks-slow", SOFT, harm("slow-disk", "all", TOGETHER), pair="disk or CPU"),
+    row("majority-disks-slow", SOFT, harm("slow-disk", "majority", TOGETHER), pair="disk or CPU"),
     row("leader-disk-hung", HARD, harm("disk-hang", "leader", HUNG), pair="hung or frozen"),
     row("follower-disk-hung", HARD, harm("disk-hang", "follower", HUNG), pair="hung or frozen"),
     row("leader-cpu-starved", SOFT, harm("cpu-quota", "leader", STARVED, fraction=0.03),
         pair="disk or CPU"),
     row("follower-cpu-starved", SOFT, harm("cpu-quota", "follower", STARVED, fraction=0.03),
         pair="disk or CPU"),
+    # what the process needs of its host
+    row("descriptors-used-up", SOFT, harm("descriptors", "follower", NO_DESCRIPTORS)),
+    row("killed-for-memory", SOFT, harm("memory-limit", "follower", NO_MEMORY), pair="gone"),
+    row("file-system-full", SOFT, harm("disk-full", "follower", NO_ROOM)),
+    # files and data
+    row("wal-rot", SOFT, harm("wal-rot", "follower", WAL_ROT), pair="gone"),
+    row("db-rot", SOFT, harm("db-rot", "follower", DB_ROT), pair="gone"),
+    row("disk-rolled-back", SOFT, harm("rollback", "follower", ROLLED_BACK), pair="gone"),
+    row("data-diverged", SOFT, harm("diverge", "follower", DIVERGED), pair="data"),
+    row("corrupt-alarm", HARD, harm("corrupt", "", CORRUPT), pair="data"),
+    row("data-directory-empty", SOFT, harm("wipe", "follower", WIPED), pair="data"),
+    row("restored", SOFT, harm("restore", "all", REWOUND), pair="data"),
+    # clients
+    row("requests-too-large", SOFT, harm("requests-too-large", "all", OVERSIZED)),
+    row("watchers-slow", SOFT, harm("watchers-slow", "follower", WATCHERS)),
     # members and space
+    row("removed-and-running", SOFT, harm("removed-running", "follower", REMOVED), window=120,
+        pair="newcomer"),
+    row("peer-name-gone", SOFT, harm("peer-name", "follower", NAMELESS), window=120),
+    row("quota-soon", SOFT, harm("fill", "", FILLING), spec="small-quota", window=120,
+        pair="space"),
     row("voter-never-started", SOFT, harm("unstarted", "", UNSTARTED), pair="newcomer"),
     row("learner-never-started", SOFT, harm("learner", "", LEARNER, running=False),
         pair="newcomer"),
