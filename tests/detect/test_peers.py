@@ -19,6 +19,7 @@ def unresolved(*ages: float, peer: str = "m3") -> list[LogEvent]:
         pytest.param({"m1": unresolved(20)}, [], id="once is a hiccup"),
         pytest.param({"m1": unresolved(3, 2.5)}, [], id="two lines of one attempt"),
         pytest.param({"m1": unresolved(200, 150, 100)}, [], id="it was, and is over"),
+        pytest.param({"m1": unresolved(55, 40, 30)}, [], id="it resolves again, for half a minute"),
         pytest.param({"m1": unresolved(40, 10)}, ["m3"], id="one host cannot"),
         pytest.param({"m1": unresolved(40, 10), "m2": unresolved(35, 5)}, ["m3"], id="nobody can"),
         pytest.param(

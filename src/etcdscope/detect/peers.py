@@ -10,8 +10,10 @@ from etcdscope.model.logs import PEER_NAME_UNRESOLVED, PEER_WAS_REMOVED, SELF_RE
 from etcdscope.model.signal import LOG_EVENT
 from etcdscope.model.window import Window
 
-# rafthttp's prober says what it cannot reach every 30 s (rafthttp/probing_status.go).
-PROBER = 30.0
+# While it fails, rafthttp's prober says so every 5 s (statusErrorInterval in
+# rafthttp/probing_status.go), and of many such lines ours come together every 10 s.
+TRIED = 60.0
+STILL = 25.0
 # A single failed look-up is a hiccup of a resolver; two, so far apart, are not.
 APART = 4.0
 
@@ -33,7 +35,7 @@ def peer_name_unresolvable(window: Window, limits: Limits) -> Iterator[Finding]:
     """The name in a member's peer URL does not resolve.
 
     Signal:  failed look-ups of a peer's name, at least twice, and still.
-    Source:  the members' logs: etcd tries every few seconds to half a minute.
+    Source:  the members' logs: etcd tries every few seconds.
     Means:   a missing or renamed record, or a resolver that is down. If one member alone fails, it
              is that host's resolver; if several do, it is the name.
     Alike:   member-down (the name resolves, and nobody answers there).
@@ -41,11 +43,13 @@ def peer_name_unresolvable(window: Window, limits: Limits) -> Iterator[Finding]:
     """
     failing: dict[tuple[str, str], dict[str, LogEvent]] = {}
     for writer in journal.writers(window):
-        seen = journal.events(window, writer, PEER_NAME_UNRESOLVED, within=2.5 * PROBER)
+        seen = journal.events(window, writer, PEER_NAME_UNRESOLVED, within=TRIED)
         for host in {event.host for event in seen}:
             of_host = [event for event in seen if event.host == host]
             often = sum(event.count for event in of_host)
-            if often >= limits["times"] and of_host[-1].at - of_host[0].began >= APART:
+            still = window.now - of_host[-1].at <= STILL
+            lasted = of_host[-1].at - of_host[0].began
+            if still and often >= limits["times"] and lasted >= APART:
                 peer = next((event.peer for event in of_host if event.peer), "")
                 failing.setdefault((host, peer or _owner(window, host)), {})[writer] = of_host[-1]
     for (host, peer), by_writer in failing.items():

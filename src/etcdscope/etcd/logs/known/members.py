@@ -1,6 +1,6 @@
 """The member list."""
 
-from etcdscope.etcd.logs.known.row import PEER, Row
+from etcdscope.etcd.logs.known.row import ID, PEER, Row
 from etcdscope.model import logs
 
 ROWS: dict[str, Row] = {
@@ -49,6 +49,7 @@ ROWS: dict[str, Row] = {
                 " reconfigure breaks active quorum"
             ),
             "rejecting member promote request; not enough healthy members",
+            r"~^(?:reconfigure breaks active quorum|not enough [\w ]+), rejecting",
             (
                 "rejecting member add request; local member has not been connected to majority"
                 " peers, reconfigure breaks active quorum"
@@ -71,6 +72,7 @@ ROWS: dict[str, Row] = {
             "Detected member only in v3store but missing in v2store",
             "updated attributes",
             "updated member",
+            rf"~^updated member {ID} \[",
         ),
     ),
     logs.SELF_REMOVED: Row(

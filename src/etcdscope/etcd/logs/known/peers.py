@@ -150,6 +150,7 @@ ROWS: dict[str, Row] = {
             "started HTTP pipelining with remote peer",
             "set message encoder",
             "updated remote peer",
+            rf"~^updated peer {PEER}",
             "initialized peer connections; fast-forwarding election ticks",
             "starting initial election tick advance",
             "adding peers from new cluster configuration",

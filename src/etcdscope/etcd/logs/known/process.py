@@ -68,6 +68,7 @@ ROWS: dict[str, Row] = {
         (
             "failed to publish local member to cluster through raft",
             r"~^publish error: (?P<error>.*)",
+            r"~^aborting publish because server is stopped",
         ),
         ("quorum-lost", "leader-missing"),
         True,
@@ -127,7 +128,7 @@ ROWS: dict[str, Row] = {
         "how the process is set up",
         (
             "Initialize and start etcd server",
-            "failed to detect default host",
+            r"~^failed to detect default host",
             "detected default host for advertise",
             r"~^Running: ?",
             "configuring peer listeners",
