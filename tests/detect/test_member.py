@@ -29,6 +29,7 @@ from etcdscope.model.window import Window
 LEADS: Told = {RAFT_LEAD: ["m1"] * 8, RAFT_STATE: ["leader"] * 8}
 FOLLOWS: Told = {RAFT_LEAD: ["m1"] * 8, RAFT_STATE: ["follower"] * 8}
 OPEN: Told = {PORT_STATE: {"client": "open", "peer": "open"}}
+CLIENTS_REFUSED: Told = {PORT_STATE: {"client": "refused", "peer": "open"}}
 CLOSED: Told = {PORT_STATE: {"client": "refused", "peer": "refused"}}
 CLOSED_LONG: Told = {
     PORT_STATE: {"client": ago((1.9, "refused"), (0.1, "refused")), "peer": "refused"}
@@ -50,6 +51,7 @@ def without_m2(m2: Told, m1: Told | None = None, *, seconds: float = 2.0) -> Win
     ("seen", "down"),
     [
         pytest.param(without_m2(CLOSED), True, id="both ports refuse"),
+        pytest.param(without_m2(CLIENTS_REFUSED), False, id="its peer port answers still"),
         pytest.param(without_m2(CLOSED, seconds=0.2), True, id="at once: a refusal is proof"),
         pytest.param(without_m2(CLOSED_LONG, HEARS_M2), False, id="a peer hears it: it lives"),
         pytest.param(without_m2(CLOSED | ORDERLY), False, id="it took its leave"),

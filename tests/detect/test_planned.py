@@ -11,7 +11,13 @@ from etcdscope.detect.planned import (
     started_again,
 )
 from etcdscope.model.cluster import Member, MemberList
-from etcdscope.model.signal import FAREWELL, LEAD_TRANSFEREE, MEMBER_LIST, PROCESS_START
+from etcdscope.model.signal import (
+    FAREWELL,
+    LEAD_TRANSFEREE,
+    MEMBER_LIST,
+    PORT_STATE,
+    PROCESS_START,
+)
 
 
 def listed(names: str) -> MemberList:
@@ -30,6 +36,24 @@ def listed(names: str) -> MemberList:
 )
 def test_member_left_in_order_if_it_took_its_leave(farewell: Seen, seconds: float | None) -> None:
     assert left_in_order(window({"m1": {FAREWELL: farewell}}), "m1") == seconds
+
+
+@pytest.mark.parametrize(
+    ("peer", "stopped"),
+    [
+        pytest.param(
+            ago((5.9, "open"), (4, "refused"), (0.4, "refused")), True, id="both are gone"
+        ),
+        pytest.param(ago((5.9, "open"), (3, "open"), (0.4, "open")), False, id="peers are served"),
+    ],
+)
+def test_a_client_port_that_refuses_is_no_farewell_while_peers_are_served(
+    peer: Seen, stopped: bool
+) -> None:
+    ports = {"client": ago((5.9, "refused"), (3, "refused"), (0.4, "refused")), "peer": peer}
+    seen = window({"m2": {FAREWELL: ago((6, 1.0)), PORT_STATE: ports}}, away={"m2": refused(6)})
+
+    assert (left_in_order(seen, "m2") is not None) is stopped
 
 
 def test_member_that_was_stopped_in_order_is_a_note() -> None:

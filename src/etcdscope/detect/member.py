@@ -62,6 +62,8 @@ QUICK_LOOP = 30.0
 AWAY = 10.0
 # The leader's raft.status is looked at twice a second.
 LEADER_TELLS = 0.8
+# Both ports are knocked on twice a second.
+PORTS_TELL = 0.8
 # Member lists are read at once when something is suspect, at most once a second.
 MEMBERS_TELL = 0.8
 # Members learn of a leader with its first message. One that has not followed for two looks, while a
@@ -161,6 +163,8 @@ def _refused(window: Window, member: str) -> Iterator[Finding]:
     if peer is not Door.REFUSED and len(failed) < 2:
         return  # one witness alone: wait for a second look
     since = refused_since(window, member) or window.answered(member) or window.began
+    if _keeps_its_peer_port(window, member, since):
+        return
     listed = still_listed(window, member, since)
     if listed is False or (listed is None and _others_will_tell(window, member, since)):
         return  # it was removed, and rightly left; or we are about to hear whether it was
@@ -185,6 +189,18 @@ def _refused(window: Window, member: str) -> Iterator[Finding]:
         ),
         confidence=0.97,
     )
+
+
+def _keeps_its_peer_port(window: Window, member: str, since: float) -> bool:
+    """Return whether only its client port refuses, or that cannot be told yet.
+
+    A process that is gone has no port left; one that stops, or whose clients a firewall rejects,
+    still has this one.
+    """
+    knocked = window.last(member, PORT_STATE, "peer")
+    if knocked is None or knocked.value != Door.OPEN.value:
+        return False
+    return knocked.at > since or window.now - since < PORTS_TELL
 
 
 def _others_will_tell(window: Window, member: str, since: float) -> bool:

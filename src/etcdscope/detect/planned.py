@@ -5,12 +5,20 @@ from collections.abc import Iterator
 from etcdscope.detect.detector import detector
 from etcdscope.model.cluster import MemberList
 from etcdscope.model.finding import CLUSTER, Finding, Limits, Severity, Subject
-from etcdscope.model.signal import FAREWELL, LEAD_TRANSFEREE, MEMBER_LIST, PROCESS_START
+from etcdscope.model.signal import (
+    FAREWELL,
+    LEAD_TRANSFEREE,
+    MEMBER_LIST,
+    PORT_STATE,
+    PROCESS_START,
+)
 from etcdscope.model.window import Window
 
 # A member that took its leave in order is expected back within this time: a host's reboot takes
 # longer and should be told; a package upgrade or a static pod's restart takes less.
 EXPECTED_BACK = 60.0
+# Between its farewell and the end of its peer port a member takes 0.1 to 1 s.
+STOPS_WITHIN = 2.0
 # After a return, replaying the WAL and catching up may take this long.
 SETTLING = 15.0
 # Replacing a member: remove, prepare the host, add, start, catch up.
@@ -20,7 +28,22 @@ REPLACEMENT = 600.0
 def left_in_order(window: Window, member: str, within: float = EXPECTED_BACK) -> float | None:
     """Return for how many seconds the member has been gone in order; None if it was not so."""
     point = window.last(member, FAREWELL, within=within)
-    return window.now - point.at if point and point.value == 1 else None
+    if point is None or point.value != 1 or _lives_on(window, member, point.at):
+        return None
+    return window.now - point.at
+
+
+def _lives_on(window: Window, member: str, farewell: float) -> bool:
+    """Return whether only its client port refuses: its peer port has answered ever since.
+
+    A stop closes the peer port within a second; a firewall that rejects clients never does.
+    """
+    later = window.now - farewell - STOPS_WITHIN
+    if later <= 0:
+        return False
+    peer = [p.value for p in window.points(member, PORT_STATE, "peer", over=later)]
+    client = [p.value for p in window.points(member, PORT_STATE, "client", over=later)]
+    return len(peer) > 1 and set(peer) == {"open"} and set(client) == {"refused"}
 
 
 @detector(
