@@ -75,11 +75,11 @@ def inactive(seconds: float) -> Ago:
     [
         pytest.param(inactive(8), 1.0, True, id="inactive here alone"),
         pytest.param(inactive(4), 1.0, False, id="for too short a time"),
-        pytest.param(inactive(8), 0.0, False, id="inactive on both sides"),
+        pytest.param(inactive(8), 0.0, True, id="two followers have lost each other"),
         pytest.param(1.0, 1.0, False, id="active"),
     ],
 )
-def test_peer_that_is_inactive_for_one_side_only_goes_over_the_fallback_path(
+def test_peers_that_are_inactive_while_both_follow_are_a_broken_link(
     here: object, there: float, said: bool
 ) -> None:
     seen = window(

@@ -64,7 +64,8 @@ def link_one_way(window: Window, limits: Limits) -> Iterator[Finding]:
     """The link between two members is cut, in one direction or both, while a third reaches both.
 
     Signal:  a member without leader whose pre-vote requests still reach a third member, while the
-             leader receives nothing from it; or a peer that is inactive for one side only.
+             leader receives nothing from it; a peer that is inactive for one side only; or two
+             followers that are inactive for each other.
     Source:  etcd_network_peer_received_bytes_total, etcd_network_active_peers, raft.status.
     Means:   a firewall rule or a route between exactly these two. Raft does not mend it: the third
              member hears the leader and ignores the other's votes (etcd issue 8129).
@@ -79,8 +80,15 @@ def link_one_way(window: Window, limits: Limits) -> Iterator[Finding]:
             yield found
     for near in window.voters:
         for far in window.keys(near.id, ACTIVE_PEERS):
-            if frozenset((near.id, far)) not in told and _inactive_here_only(window, near.id, far):
+            ends = frozenset((near.id, far))
+            if ends in told or not _inactive(window, near.id, far):
+                continue
+            back = window.number(far, ACTIVE_PEERS, near.id)
+            if back == 1:
                 yield _fallback(window, near.id, far)
+            elif back == 0 and lead not in ends:
+                told.add(ends)
+                yield _between_followers(window, near.id, far)
 
 
 def _without_leader(window: Window, member: str, lead: str) -> Finding | None:
@@ -130,7 +138,8 @@ def _without_leader(window: Window, member: str, lead: str) -> Finding | None:
     )
 
 
-def _inactive_here_only(window: Window, near: str, far: str) -> bool:
+def _inactive(window: Window, near: str, far: str) -> bool:
+    """Return whether one has lost the other for good, while both follow the leader."""
     if not (window.reachable(near) and window.reachable(far)) or window.member(far) is None:
         return False
     if any(left_in_order(window, m, within=20.0) is not None for m in (near, far)):
@@ -145,8 +154,7 @@ def _inactive_here_only(window: Window, near: str, far: str) -> bool:
         return False
     inactive = window.held(near, ACTIVE_PEERS, 0.0, far)
     seen = window.last(near, ACTIVE_PEERS, far)
-    back = window.number(far, ACTIVE_PEERS, near)
-    return inactive >= INACTIVE_FOR and seen is not None and seen.value == 0 and back == 1
+    return inactive >= INACTIVE_FOR and seen is not None and seen.value == 0
 
 
 def _fallback(window: Window, near: str, far: str) -> Finding:
@@ -162,6 +170,22 @@ def _fallback(window: Window, near: str, far: str) -> Finding:
         ),
         ruled_out=(RuledOut("member-isolated", f"{b} has a leader"),),
         confidence=0.8,
+    )
+
+
+def _between_followers(window: Window, near: str, far: str) -> Finding:
+    a, b, lead = window.label(near), window.label(far), window.label(leader(window))
+    return Finding(
+        Subject.link(near, far),
+        Severity.WARNING,
+        f"The link between the followers {a} and {b} is cut: nothing suffers while {lead} leads,"
+        " but without it neither hears the other's vote",
+        (
+            window.evidence(near, ACTIVE_PEERS, 0.0, says=f"{a} counts {b} as inactive"),
+            window.evidence(far, ACTIVE_PEERS, 0.0, says=f"{b} counts {a} as inactive"),
+        ),
+        ruled_out=(RuledOut("member-isolated", f"both follow {lead}"),),
+        confidence=0.9,
     )
 
 
