@@ -20,6 +20,10 @@ SNAPSHOT_REQUEST: Final = (
 NO_SPACE: Final = "database space exceeded"
 
 
+# An alarm that a slow member still has to raise comes within a second.
+QUIET_LOOKS, LOOK_S = 3, 0.3
+
+
 @fault("quota", target="", bytes=16 * MIB)
 async def quota(on: Injection) -> None:
     """Fill the database until etcd raises NOSPACE; healed by delete, compact, defrag and disarm.
@@ -191,10 +195,14 @@ async def _give_back(on: Injection) -> None:
     for member in lab.members:
         if member.running:
             await questions.ask(lab.gateway, member, "maintenance/defragment")
-    # Each member that applied a put too many has an alarm of its own, some only now.
-    while alarms := (await lab.call("maintenance/alarm", action="GET")).get("alarms"):
+    # Each member that applied a put too many has an alarm of its own, some only in a moment.
+    quiet = 0
+    while quiet < QUIET_LOOKS:
+        alarms = (await lab.call("maintenance/alarm", action="GET")).get("alarms", [])
         for alarm in alarms:
             await lab.call("maintenance/alarm", action="DEACTIVATE", **alarm)
+        quiet = 0 if alarms else quiet + 1
+        await asyncio.sleep(LOOK_S)
 
 
 KINDS = (quota, quota_near, fragment, fill, uneven, slow_snapshot)
