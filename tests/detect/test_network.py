@@ -75,11 +75,11 @@ def inactive(seconds: float) -> Ago:
     [
         pytest.param(inactive(8), 1.0, True, id="inactive here alone"),
         pytest.param(inactive(4), 1.0, False, id="for too short a time"),
-        pytest.param(inactive(8), 0.0, True, id="two followers have lost each other"),
+        pytest.param(inactive(8), 0.0, False, id="inactive on both sides"),
         pytest.param(1.0, 1.0, False, id="active"),
     ],
 )
-def test_peers_that_are_inactive_while_both_follow_are_a_broken_link(
+def test_peer_that_is_inactive_for_one_side_only_goes_over_the_fallback_path(
     here: object, there: float, said: bool
 ) -> None:
     seen = window(
@@ -98,6 +98,37 @@ def test_peer_that_follows_again_only_now_may_still_be_reconnecting() -> None:
     m2 = follows() | {ACTIVE_PEERS: {"m3": inactive(8)}}
 
     assert found(link_one_way, window({"m1": leads(), "m2": m2, "m3": m3})) == []
+
+
+def heartbeats(*rates: tuple[float, float]) -> Told:
+    """Return stream heartbeats, scraped every 5 s: (seconds ago until which, bytes a second)."""
+    total, points = 0.0, []
+    for age in range(90, -1, -5):
+        points.append((age + 0.1, total))
+        total += 5 * next(rate for until, rate in rates if age > until or until == 0)
+    return {PEER_RECEIVED_BYTES: {"0": ago(*points)}, RAFT_LEAD: ["m1"] * 150}
+
+
+HEARS_ALL, LOSES_ONE = heartbeats((0, 72)), heartbeats((15, 72), (0, 36))
+
+
+@pytest.mark.parametrize(
+    ("m1", "m2", "m3", "said"),
+    [
+        pytest.param(HEARS_ALL, LOSES_ONE, LOSES_ONE, True, id="two followers, the leader none"),
+        pytest.param(HEARS_ALL, HEARS_ALL, LOSES_ONE, False, id="one end alone"),
+        pytest.param(LOSES_ONE, LOSES_ONE, LOSES_ONE, False, id="everybody: it is no link"),
+        pytest.param(LOSES_ONE, LOSES_ONE, HEARS_ALL, False, id="the leader is an end: raft knows"),
+        pytest.param(HEARS_ALL, LOSES_ONE | {RAFT_LEAD: ["m1"] * 50}, LOSES_ONE, False, id="back"),
+        pytest.param({}, {}, {}, False, id="not counted"),
+    ],
+)
+def test_followers_that_hear_one_peer_less_have_lost_each_other(
+    m1: Told, m2: Told, m3: Told, said: bool
+) -> None:
+    seen = window({"m1": leads() | m1, "m2": follows() | m2, "m3": follows() | m3})
+
+    assert found(link_one_way, seen) == ([("m2>m3", "warning")] if said else [])
 
 
 STEADY = [100 * i for i in range(LOOKS)]

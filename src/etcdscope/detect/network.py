@@ -14,6 +14,7 @@ from itertools import pairwise
 from etcdscope.detect.detector import detector
 from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.process import starved
+from etcdscope.detect.streams import BEFORE, judged_over, peers_lost
 from etcdscope.detect.testimony import dissent, leader, received_growth
 from etcdscope.model.finding import (
     Alternative,
@@ -65,7 +66,7 @@ def link_one_way(window: Window, limits: Limits) -> Iterator[Finding]:
 
     Signal:  a member without leader whose pre-vote requests still reach a third member, while the
              leader receives nothing from it; a peer that is inactive for one side only; or two
-             followers that are inactive for each other.
+             followers that hear the stream heartbeats of one peer less, while all others hear all.
     Source:  etcd_network_peer_received_bytes_total, etcd_network_active_peers, raft.status.
     Means:   a firewall rule or a route between exactly these two. Raft does not mend it: the third
              member hears the leader and ignores the other's votes (etcd issue 8129).
@@ -86,9 +87,9 @@ def link_one_way(window: Window, limits: Limits) -> Iterator[Finding]:
             back = window.number(far, ACTIVE_PEERS, near.id)
             if back == 1:
                 yield _fallback(window, near.id, far)
-            elif back == 0 and lead not in ends:
-                told.add(ends)
-                yield _between_followers(window, near.id, far)
+    pair = _deaf_to_each_other(window, lead)
+    if pair and frozenset(pair) not in told:
+        yield _between_followers(window, *pair)
 
 
 def _without_leader(window: Window, member: str, lead: str) -> Finding | None:
@@ -173,6 +174,28 @@ def _fallback(window: Window, near: str, far: str) -> Finding:
     )
 
 
+def _deaf_to_each_other(window: Window, lead: str) -> tuple[str, str] | None:
+    """Return the two followers that have stopped hearing one peer each, while all others hear all.
+
+    Everybody must have followed the leader for as long as is judged, and for the time that streams
+    take to come back: whoever was away before has left gaps with everybody.
+    """
+    settled = judged_over(window) + BEFORE
+    if len(window.members) < 3 or not all(
+        window.reachable(m.id) and window.held(m.id, RAFT_LEAD, lead) > settled
+        for m in window.members
+    ):
+        return None
+    lost = {m.id: peers_lost(window, m.id) for m in window.members}
+    if any(peers is None for peers in lost.values()):
+        return None
+    deaf = sorted(m for m, peers in lost.items() if peers is not None and 0.75 < peers < 1.3)
+    hearing = [m for m, peers in lost.items() if peers is not None and peers < 0.3]
+    if len(deaf) != 2 or len(hearing) != len(lost) - 2 or lead in deaf:
+        return None
+    return deaf[0], deaf[1]
+
+
 def _between_followers(window: Window, near: str, far: str) -> Finding:
     a, b, lead = window.label(near), window.label(far), window.label(leader(window))
     return Finding(
@@ -180,12 +203,23 @@ def _between_followers(window: Window, near: str, far: str) -> Finding:
         Severity.WARNING,
         f"The link between the followers {a} and {b} is cut: nothing suffers while {lead} leads,"
         " but without it neither hears the other's vote",
-        (
-            window.evidence(near, ACTIVE_PEERS, 0.0, says=f"{a} counts {b} as inactive"),
-            window.evidence(far, ACTIVE_PEERS, 0.0, says=f"{b} counts {a} as inactive"),
+        tuple(
+            window.evidence(
+                member,
+                PEER_RECEIVED_BYTES,
+                round(peers_lost(window, member) or 0.0, 1),
+                name="peers_lost",
+                says=f"peers whose stream heartbeats {window.label(member)} no longer receives",
+            )
+            for member in (near, far)
         ),
-        ruled_out=(RuledOut("member-isolated", f"both follow {lead}"),),
-        confidence=0.9,
+        ruled_out=(
+            RuledOut("member-isolated", f"both follow {lead}"),
+            RuledOut("link-lossy", "heartbeats do not come late, they do not come"),
+        ),
+        confidence=0.88,
+        next_test="etcd's log on either says 'prober detected unhealthy status' within half a"
+        " minute.",
     )
 
 
