@@ -62,6 +62,12 @@ def test_other_words_accuse_nobody(detector: Detector, kind: str, severity: str)
     assert found(detector, heard(window(away=GONE), {"m2": told})) == []
 
 
+def test_a_member_that_was_replaced_is_history() -> None:
+    seen = window(members="m1 m3 m4")
+
+    assert found(wal_corrupt, heard(seen, {"m2": [said(9, WAL_CORRUPT, "fatal")]})) == []
+
+
 def test_the_only_member_takes_the_cluster_with_it() -> None:
     seen = window(members="m1", away={"m1": refused(5)})
 

@@ -52,9 +52,13 @@ def last(window: Window, writer: str, *kinds: str, within: float | None = None) 
 
 
 def fatal(window: Window, writer: str, *kinds: str) -> LogEvent | None:
-    """Return the event that a process ended with, unless the member has lived since."""
+    """Return the event that a process ended with, unless the member has lived since, or left.
+
+    A member that was removed, to be replaced by a new one, is nobody's trouble any more.
+    """
     event = last(window, writer, *kinds)
-    if event is None:
+    removed = window.members and not writer.startswith(_LOG) and window.member(writer) is None
+    if event is None or removed:
         return None
     answered = window.answered(writer)
     if answered is not None and answered > event.at + ENDS_WITHIN:
