@@ -39,7 +39,7 @@ from etcdscope.model.signal import (
     SERIALIZABLE_SECONDS,
     WAL_FSYNC,
 )
-from etcdscope.model.window import Window
+from etcdscope.model.window import Window, once
 
 # Probes come once a second. The quickest of four in a row is a floor, and no hiccup.
 ENOUGH = 4
@@ -55,6 +55,7 @@ UNAPPLIED = 3.0
 BEFORE = 15.0
 
 
+@once
 def read_waits(window: Window, member: str) -> float | None:
     """Return by how much a linearizable read takes longer than a serializable one; the floor."""
     pairs = window.paired(member, LINEARIZABLE_SECONDS, SERIALIZABLE_SECONDS, over=SPAN)
@@ -70,6 +71,7 @@ class Ways:
     followers: dict[str, float]
 
 
+@once
 def ways(window: Window, lead: str) -> Ways | None:
     """Return the round trips as linearizable reads tell them, None where the leader's are not."""
     own = read_waits(window, lead)
@@ -85,6 +87,7 @@ def ways(window: Window, lead: str) -> Ways | None:
     return Ways(own, theirs)
 
 
+@once
 def replication_delay(window: Window, lead: str, member: str) -> float | None:
     """Return how many seconds of writes the follower's log trails; None under too few writes."""
     own = dict(window.points(lead, PROGRESS_MATCH, lead, over=SPAN))

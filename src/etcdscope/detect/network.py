@@ -34,7 +34,7 @@ from etcdscope.model.signal import (
     RAFT_LEAD,
     WAL_FSYNC,
 )
-from etcdscope.model.window import Window
+from etcdscope.model.window import Window, once
 
 # Heartbeats come ten times a second; over a link that merely loses packets TCP brings some through
 # in any three seconds.
@@ -255,6 +255,7 @@ SOON = 3.0
 TRAILS = 0.9
 
 
+@once
 def trail(window: Window, lead: str, member: str, over: float = 12.0) -> Trail | None:
     """Return how far the follower's log is behind the leader's own, None where it is not.
 

@@ -12,7 +12,7 @@ from etcdscope.model.signal import (
     PORT_STATE,
     PROCESS_START,
 )
-from etcdscope.model.window import Window
+from etcdscope.model.window import Window, once
 
 # A member that took its leave in order is expected back within this time: a host's reboot takes
 # longer and should be told; a package upgrade or a static pod's restart takes less.
@@ -25,6 +25,7 @@ SETTLING = 15.0
 REPLACEMENT = 600.0
 
 
+@once
 def left_in_order(window: Window, member: str, within: float = EXPECTED_BACK) -> float | None:
     """Return for how many seconds the member has been gone in order; None if it was not so."""
     point = window.last(member, FAREWELL, within=within)

@@ -26,7 +26,7 @@ from etcdscope.model.signal import (
     STATUS_SECONDS,
     WAL_FSYNC,
 )
-from etcdscope.model.window import Window
+from etcdscope.model.window import Window, once
 
 SPAN = 8.0
 # Status and /debug/vars are answered from memory: in 1 to 3 ms, now and then in 50 ms on a busy
@@ -53,6 +53,7 @@ class Answers:
     raftvars: float  # their mean
 
 
+@once
 def answers(window: Window, member: str) -> Answers | None:
     """Return how the answers of the last seconds were; None with under six of them."""
     status = window.numbers(member, STATUS_SECONDS, over=LATE_SPAN)
@@ -64,6 +65,7 @@ def answers(window: Window, member: str) -> Answers | None:
     return Answers(median(times), late, sum(raftvars) / len(raftvars))
 
 
+@once
 def starved(window: Window, member: str) -> bool:
     """Return whether answers from memory are late on this member, and on this one alone."""
     own = answers(window, member)

@@ -21,7 +21,7 @@ from etcdscope.model.signal import (
     RAFT_LEAD,
     RAFT_STATE,
 )
-from etcdscope.model.window import Window
+from etcdscope.model.window import Window, once
 
 # Answers come every ~150 ms from three sources; election timeouts start at 1 s. A member that has
 # been silent for this long while others answered is not just busy.
@@ -126,12 +126,14 @@ def silence(window: Window, member: str) -> float:
     return max(quiet - own_stall(window), 0.0)
 
 
+@once
 def own_stall(window: Window) -> float:
     """Return how late etcdscope itself ran at worst in the last seconds."""
     lags = window.numbers("", LOOP_LAG, over=5.0)
     return max(lags, default=0.0)
 
 
+@once
 def others_answer(window: Window, member: str) -> tuple[str, ...]:
     """Return the other members that have answered within the last second or so."""
     return tuple(
@@ -149,6 +151,7 @@ class Testimony:
     deaf: tuple[str, ...] = ()
 
 
+@once
 def testimony(window: Window, member: str, since: float) -> Testimony:
     """Return what the peers say of the member, from what they told after ``since``."""
     hear, deaf = [], []
@@ -188,6 +191,7 @@ def _leaders(window: Window, since: float) -> set[str]:
     }
 
 
+@once
 def leader(window: Window) -> str:
     """Return whom most reachable members call leader now, by raft itself; empty for none."""
     votes: dict[str, int] = {}
@@ -225,6 +229,7 @@ class Dissent:
     agreeing: tuple[str, ...]
 
 
+@once
 def dissent(window: Window, member: str, lead: str) -> Dissent | None:
     """Return for how long a reachable member has not followed ``lead`` while a quorum does.
 

@@ -4,16 +4,20 @@ A window is a value: ``slide`` returns a new one. All times are unix seconds.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from etcdscope.model.cluster import Member, MemberList, quorum
 from etcdscope.model.finding import Evidence
 from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Failure, Histogram, Reading, Value
 from etcdscope.model.signal import CLUSTER_ID, LONG, MEMBER_LIST, Kind, Signal
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # A member that nothing was heard from for so many seconds does not count as reachable.
 SILENT = 3.0
@@ -64,6 +68,28 @@ Series = tuple[Point, ...]
 _NONE: Mapping[str, Series] = {}
 
 
+def once(
+    function: "Callable[Concatenate[Window, P], R]",
+) -> "Callable[Concatenate[Window, P], R]":
+    """Remember what a function of a window gives, for as long as detectors run over that window.
+
+    Many detectors ask the same: who leads, who answers. Arguments are hashable.
+    """
+
+    @wraps(function)
+    def remembering(window: "Window", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        memo = window.memo
+        if memo is None:
+            return function(window, *args, **kwargs)
+        key = (function, args, tuple(kwargs.items()))
+        if key not in memo:
+            memo[key] = function(window, *args, **kwargs)
+        found: R = memo[key]
+        return found
+
+    return remembering
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """What is known of one cluster at ``now``.
@@ -71,6 +97,7 @@ class Window:
     ``series``: by (hex member id, signal), then by key. ``members``: the trusted member list.
     ``endpoints``: which member answers, or should answer, at which URL. ``began``: first look.
     ``judgeable``: ids of the members of which a detector has all that it needs (its wrapper knows).
+    ``memo``: what ``once`` remembers while detectors run over it.
     ``memory``: what is known from before, over restarts.
     """
 
@@ -82,6 +109,7 @@ class Window:
     members_at: float = 0.0
     endpoints: Mapping[str, str] = field(default_factory=dict)
     judgeable: tuple[str, ...] = ()
+    memo: dict[Hashable, Any] | None = field(default=None, compare=False, repr=False)
     memory: Memory = field(default_factory=Memory)
 
     # --- membership ----------------------------------------------------------------------------
@@ -254,10 +282,12 @@ class Window:
 
     # --- looks -----------------------------------------------------------------------------------
 
+    @once
     def looks_at(self, member: str) -> Mapping[str, Look]:
         """Return the present state of every source that looks at the member, by source."""
         return {look.source: look for look in self.looks.values() if look.member == member}
 
+    @once
     def answered(self, member: str) -> float | None:
         """Return when the member last answered anything, None for never."""
         latest: float | None = None
