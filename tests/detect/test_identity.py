@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.detect.windows import NOW, Told, ago, found, window
+from tests.detect.windows import NOW, Told, ago, found, refused, window
 
 from etcdscope.detect.identity import (
     TOLD_SECONDS,
@@ -58,11 +58,15 @@ def test_restore_says_that_the_cluster_id_changed_with_it() -> None:
     assert "from 900 to 100 3 s ago, and the cluster id is another one (c2)" in finding.summary
 
 
-def empty(cluster: str = "c9", index: float = 4.0, listed: bool = False) -> Window:
-    """Return a window in which somebody else answers at the URL of m3."""
+def empty(
+    cluster: str = "c9", index: float = 4.0, listed: bool = False, alone: bool = False
+) -> Window:
+    """Return a window in which somebody else has answered at the URL of m3 for two seconds."""
+    stranger: Told = {CLUSTER_ID: ago((2, cluster), (0.1, cluster)), COMMITTED_INDEX: index}
     seen = window(
-        {"m1": {CLUSTER_ID: "c1"}, "z": {CLUSTER_ID: cluster, COMMITTED_INDEX: index}},
+        {"m1": {CLUSTER_ID: "c1"}, "z": stranger},
         members="m1 m2 m3 z" if listed else "m1 m2 m3",
+        away={"m1": refused(4), "m2": refused(4)} if alone else {},
     )
     before = Remembered("m3", "m3", (), ("http://m3:2379",), index=500.0)
     return replace(
@@ -79,6 +83,7 @@ def empty(cluster: str = "c9", index: float = 4.0, listed: bool = False) -> Wind
         pytest.param(empty(index=400.0), [], id="it has nearly as much: another cluster, not none"),
         pytest.param(empty(cluster="c1"), [], id="the same cluster: it was replaced"),
         pytest.param(empty(listed=True), [], id="the others know it"),
+        pytest.param(empty(alone=True), [], id="the others were stopped before: a restore"),
         pytest.param(window(), [], id="nobody is remembered"),
     ],
 )

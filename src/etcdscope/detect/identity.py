@@ -103,11 +103,12 @@ def data_dir_empty(window: Window, limits: Limits) -> Iterator[Finding]:
     """A member came back without its data, as a cluster of its own.
 
     Signal:  at the URL of a listed member somebody else answers: another member id and cluster id,
-             with a fraction of the raft index that was there before.
+             with a fraction of the raft index that was there before, while others go on.
     Source:  Maintenance.Status; etcdscope's memory.
     Means:   a volume that was not mounted, a wrong --data-dir, a wiped disk, and
              --initial-cluster-state=new.
-    Alike:   cluster-id-mixed (that endpoint always belonged to another cluster).
+    Alike:   cluster-id-mixed (that endpoint always belonged to another cluster), revision-rewound
+             (all members came back as others: a restore).
     """
     listed = {m.id for m in window.members}
     for url, answering in window.endpoints.items():
@@ -118,7 +119,7 @@ def data_dir_empty(window: Window, limits: Limits) -> Iterator[Finding]:
         index = window.number(answering, COMMITTED_INDEX)
         if answering in listed or not cluster or cluster == window.memory.cluster or index is None:
             continue
-        if index >= before.index * EMPTY:
+        if index >= before.index * EMPTY or not _others_went_on(window, before.id, answering):
             continue
         yield Finding(
             Subject.member(before.id),
@@ -141,6 +142,16 @@ def data_dir_empty(window: Window, limits: Limits) -> Iterator[Finding]:
             (RuledOut("cluster-id-mixed", f"{url} was {window.label(before.id)}'s before"),),
             confidence=0.97,
         )
+
+
+def _others_went_on(window: Window, gone: str, stranger: str) -> bool:
+    """Return whether another member has answered as itself since the stranger was first seen.
+
+    In a restore all of them are stopped before the first comes back as another one.
+    """
+    since = window.points(stranger, CLUSTER_ID)[0].at
+    others = [window.answered(m.id) for m in window.members if m.id != gone]
+    return any(answered is not None and answered > since for answered in others)
 
 
 _NEWS = {
