@@ -62,7 +62,6 @@ async def told(watched: Watched, cause: str, within: float) -> Incident | None:
     [
         ("wal-rot", "wal-corrupt", 8.0),
         ("db-rot", "backend-corrupt", 8.0),
-        ("peer-name", "peer-name-unresolvable", 45.0),
     ],
 )
 async def test_a_logged_fault_is_told_with_its_cause(
