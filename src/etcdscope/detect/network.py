@@ -146,7 +146,7 @@ def _inactive(window: Window, near: str, far: str) -> bool:
     if any(left_in_order(window, m, within=20.0) is not None for m in (near, far)):
         return False
     lead = leader(window)
-    if not lead or any(window.held(m, RAFT_LEAD, lead) < RECONNECTS for m in (near, far)):
+    if not lead or not all(_follows_for(window, m, lead, RECONNECTS) for m in (near, far)):
         return False
     # A member that is back from the dead was inactive because it was; peers need a moment to see it
     # (measured: 2 s after 8 s away), and what it last said of them is from before.
@@ -156,6 +156,11 @@ def _inactive(window: Window, near: str, far: str) -> bool:
     inactive = window.held(near, ACTIVE_PEERS, 0.0, far)
     seen = window.last(near, ACTIVE_PEERS, far)
     return inactive >= INACTIVE_FOR and seen is not None and seen.value == 0
+
+
+def _follows_for(window: Window, member: str, lead: str, seconds: float) -> bool:
+    # Two looks more than the span, or the newest of them could make it seem shorter.
+    return window.held(member, RAFT_LEAD, lead, over=seconds + 2.0) >= seconds
 
 
 def _fallback(window: Window, near: str, far: str) -> Finding:
@@ -182,8 +187,7 @@ def _deaf_to_each_other(window: Window, lead: str) -> tuple[str, str] | None:
     """
     settled = judged_over(window) + BEFORE
     if len(window.members) < 3 or not all(
-        window.reachable(m.id) and window.held(m.id, RAFT_LEAD, lead) > settled
-        for m in window.members
+        window.reachable(m.id) and _follows_for(window, m.id, lead, settled) for m in window.members
     ):
         return None
     lost = {m.id: peers_lost(window, m.id) for m in window.members}
