@@ -46,6 +46,10 @@ format: $(VENV)/dev ## let ruff write the code's form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: docs
+docs: $(VENV)/dev ## docs/detectors.md and the README's table, made from the detectors
+	$(BIN)/python tools/detectors_page.py
+
 .PHONY: bench-detect
 bench-detect: $(VENV)/dev ## seconds from fault to incident, median of five; etcdscope alone
 	$(BIN)/python -m bench.faults --only faults works healthy --repeats 5 --soak 10 $(BENCH)

@@ -13,7 +13,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# DESIGN §12; ids are permanent, new ones may be added.
+# The catalogue of causes; ids are permanent, and not all have a detector yet.
 CAUSES = _words(
     """
     quorum-lost quorum-margin-zero voters-even voters-too-many leader-missing leader-flapping

@@ -6,7 +6,8 @@ import pytest
 from tests.detect.test_catalog import ADDED, CAUSES
 
 from etcdscope.detect.catalog import DETECTORS
-from etcdscope.diagnose.causes import TABLE, Where, meet, rows
+from etcdscope.diagnose.causes import TABLE, rows
+from etcdscope.diagnose.explanation import Where, meet
 from etcdscope.model.finding import CLUSTER, Finding, Severity, Subject
 
 IDS = frozenset(d.id for d in DETECTORS) | CAUSES | ADDED

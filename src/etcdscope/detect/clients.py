@@ -106,10 +106,10 @@ def errors_rising(window: Window, limits: Limits) -> Iterator[Finding]:
     limits={"times": 3.0},
     opens_after=0.5,
     closes_after=6.0,
-    impact="One object cannot be written any more, as often as its client tries; all others are"
+    impact="One object can no longer be written, however often its client tries; all others are"
     " fine.",
     runbook=(
-        Step("Find the largest objects.", "etcdscope registry --endpoints {endpoints}"),
+        Step("Find the client that is refused: its own log names the object."),
         Step("Split or shrink it: prune Helm histories, move data out of ConfigMaps and status."),
         Step("Raise --max-request-bytes on all members only to gain time."),
     ),
@@ -250,7 +250,7 @@ def write_hotspot(window: Window, limits: Limits) -> Iterator[Finding]:
     Source:  etcd_mvcc_put_total, etcd_debugging_mvcc_keys_total.
     Means:   a loop in a client, or status that is rewritten without a change. A note.
     Alike:   a bulk load (the number of keys grows with the puts).
-    Next:    not seen: which keys, and hot keys in a large store: etcdscope registry counts them.
+    Next:    not seen: which keys, and hot keys in a large store.
     """
     for member in window.judgeable:
         keys, rate = window.number(member, KEYS), steady(window, member, PUTS)
@@ -463,7 +463,7 @@ def _listed(window: Window, member: str) -> float:
     impact="Memory grows on every member, and each election takes longer.",
     runbook=(
         Step("See them.", "etcdctl --endpoints {endpoints} lease list | wc -l"),
-        Step("Look at one: has it keys, and how long is it?",
+        Step("Look at one: has it any keys, and how long does it live?",
              "etcdctl --endpoints {endpoints} lease timetolive LEASE --keys"),
         Step("Let the client reuse one lease, revoke it at its end, or choose a shorter one."),
     ),

@@ -253,7 +253,7 @@ def _corrupt(window: Window, member: str) -> tuple[Alarm, ...]:
 @detector(
     "auth-diverged",
     closes_after=15.0,
-    impact="Users that may on one member may not on another; clients fail on one endpoint only.",
+    impact="What a user may do differs from member to member; clients fail on one endpoint only.",
     runbook=(
         Step(
             "See what each member knows of users and roles.",

@@ -144,8 +144,8 @@ def _size(size: float) -> str:
     runbook=(
         Step("See them.", "ls -la /var/lib/etcd/member/snap   # on the host of {member}"),
         Step(
-            "Restart the member when convenient: etcd deletes them at its start. By hand, never"
-            " while it runs."
+            "Restart the member when convenient: etcd deletes them at its start. Never delete"
+            " them by hand while it runs."
         ),
     ),
 )

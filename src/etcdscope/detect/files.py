@@ -24,12 +24,14 @@ _ANEW = (
         "Take the damaged member out; the others hold all that was committed.",
         "etcdctl --endpoints {leader_url} member remove {member_id}",
     ),
+    Step("Set its data aside, for whoever looks for the reason."),
     Step(
-        "Set its data aside, for whoever looks for the reason, then start with an empty directory."
+        "Add it again.",
+        "etcdctl --endpoints {leader_url} member add {member} --peer-urls https://{peer_host}:{peer_port}",
     ),
     Step(
-        "Add it again; it gets everything from the leader.",
-        "etcdctl --endpoints {leader_url} member add {member} --peer-urls https://{peer_host}:{peer_port}",
+        "Start it with an empty data directory and --initial-cluster-state=existing; it gets"
+        " everything from the leader."
     ),
     Step(
         "Look for the reason before it takes the next member.",

@@ -39,8 +39,13 @@ FINE_EVERY = 3.0
     impact="None yet; when the quota is full every write of the cluster is refused.",
     runbook=(
         Step(
-            "Find what grows.",
-            "etcdscope registry --endpoints {endpoint}",
+            "Find what grows: count the keys of a prefix, without reading them.",
+            "etcdctl --endpoints {endpoint} get PREFIX --prefix --count-only",
+        ),
+        Step(
+            "Under Kubernetes the API server counts its objects.",
+            "kubectl get --raw /metrics | grep -E '^apiserver_(storage|resource)_objects' | sort"
+            " -gk2 | tail",
         ),
         *DEFRAGMENT,
         Step("Raise the quota on all members, to 8 GiB at most: --quota-backend-bytes."),

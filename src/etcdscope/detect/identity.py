@@ -28,7 +28,7 @@ DUPLICATE_SEEN = 150.0
     closes_after=1.0,
     impact="Clients that remember a revision are ahead of the cluster: watches miss events or wait"
     " for ever, caches stay stale. In Kubernetes: informers of API servers, controllers and"
-    " kubelets act on objects that are no more.",
+    " kubelets act on objects that no longer exist.",
     runbook=(
         Step("Restart every client that caches: API servers, controllers, schedulers, kubelets."),
         Step(
@@ -44,7 +44,7 @@ def revision_rewound(window: Window, limits: Limits) -> Iterator[Finding]:
              after a linearizable read; remembered over restarts, etcd's and our own.
     Source:  Maintenance.Status; etcdscope's memory in its data directory.
     Means:   the cluster was restored from a backup: what was written since is lost, and clients
-             hold revisions of a future that is no more. Told for an hour.
+             hold revisions that no longer exist. Told for an hour.
     Alike:   a member that lags (a read through the quorum tells it apart); a restore with
              --bump-revision (only the raft index is lower: a note).
     """
@@ -88,7 +88,7 @@ def _ago(seconds: float) -> str:
     "data-dir-empty",
     opens_after=1.0,
     closes_after=1.0,
-    impact="Who uses this endpoint reads an empty database and writes into one that nobody else"
+    impact="Clients of this endpoint read an empty database and write into one that nobody else"
     " has; the cluster goes on with one voter less.",
     runbook=(
         Step("Stop it. See whether its volume is mounted, and whether --data-dir names it."),

@@ -142,7 +142,7 @@ def _applies(window: Window, member: str) -> bool:
     opens_after=0.5,
     closes_after=3.0,
     impact="Every write, and every linearizable read that goes over the link, takes at least this"
-    " long; fewer than ten round trips fit into an election timeout, so that leaders get lost.",
+    " long; fewer than ten round trips fit into an election timeout, so leadership may be lost.",
     runbook=(
         Step("Measure the way from host to host.", "ping -c 20 {peer_host}"),
         Step(

@@ -372,10 +372,10 @@ def learners_at_maximum(window: Window, limits: Limits) -> Iterator[Finding]:
     "reconfiguration-refused",
     opens_after=10.0,
     closes_after=3.0,
-    impact="Adding, removing or promoting a member is refused until the cluster is whole; etcd"
-    " protects its quorum so.",
+    impact="Adding, removing or promoting a member is refused until the cluster is whole; this is"
+    " how etcd protects its quorum.",
     runbook=(
-        Step("Bring the missing voter back, or take that one out first: this is allowed."),
+        Step("Bring the missing voter back, or remove that one first, which is allowed."),
         Step("Wait five seconds after it is back: etcd asks for as long a connection."),
     ),
 )

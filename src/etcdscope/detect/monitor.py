@@ -62,7 +62,7 @@ def monitor_starved(window: Window, limits: Limits) -> Iterator[Finding]:
     ),
 )
 def sink_failing(window: Window, limits: Limits) -> Iterator[Finding]:
-    """A receiver of alerts takes nothing.
+    """A receiver of alerts accepts nothing.
 
     Signal:  seconds since a delivery last succeeded while there was something to deliver.
     Source:  etcdscope's own queues.

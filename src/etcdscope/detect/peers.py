@@ -23,8 +23,8 @@ APART = 4.0
     needs=(LOG_EVENT,),
     limits={"times": 2.0},
     closes_after=5.0,
-    impact="Streams that stand live on, and hide it. After the next restart or break the members do"
-    " not find each other any more.",
+    impact="Connections that are open go on, and hide it. After the next restart or break the"
+    " members no longer find each other.",
     runbook=(
         Step("See what that host's resolver says.", "getent hosts {peer_host}"),
         Step("Correct the record, or the resolver; or name peers by address.",

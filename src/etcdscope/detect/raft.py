@@ -85,7 +85,7 @@ def apply_lag(window: Window, limits: Limits) -> Iterator[Finding]:
     limits={"warning": 2},
     opens_after=3.0,
     closes_after=3.0,
-    impact="Writes through this member end in time-outs.",
+    impact="Writes through this member end in timeouts.",
     runbook=(
         Step(
             "See whether the member has a leader and reaches it.",
@@ -246,7 +246,7 @@ def read_index_slow(window: Window, limits: Limits) -> Iterator[Finding]:
     Signal:  what a linearizable read takes longer than a serializable one, its floor over five
              seconds; or no answer to one for three seconds.
     Source:  etcdscope's reads. Two metrics mislead here: slow_read_indexes_total misses most slow
-             rounds (it counts time-outs, not retries), slow_apply_total counts slow reads too.
+             rounds (it counts timeouts, not retries), slow_apply_total counts slow reads too.
     Means:   the leader, the way to it or its quorum is slow; or the member applies too slowly.
     Alike:   an expensive range (serializable reads are slow as well), apply-lag (its own entries
              wait), an election (over in two seconds).

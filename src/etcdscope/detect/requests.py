@@ -90,7 +90,8 @@ def range_expensive(window: Window, limits: Limits) -> Iterator[Finding]:
     # Kubernetes' own lists expire now and then; ten a minute are clients that cannot keep up.
     limits={"info": 10.0},
     closes_after=20.0,
-    impact="Who asks for such a revision has to begin anew: in Kubernetes with a full list (410"
+    impact="Clients that ask for such a revision have to begin anew: in Kubernetes with a full"
+    " list (410"
     " Gone), which costs more than the watch it replaces.",
     runbook=(
         Step("See who falls behind; a longer retention is a stop-gap only."),
@@ -102,7 +103,7 @@ def watch_revision_compacted(window: Window, limits: Limits) -> Iterator[Finding
 
     Signal:  calls that ended with OutOfRange within the last minute, on one member.
     Source:  grpc_server_handled_total; etcd does not log it, and counts no cancelled watches.
-    Means:   readers and watchers are slower than the compaction window, or rest on a restored past.
+    Means:   readers and watchers are slower than the compaction window, or older than a restore.
     Alike:   revision-rewound (clients are ahead of the cluster, not behind).
     Next:    the clients' own logs: "too old resource version", relists.
     """

@@ -141,8 +141,8 @@ def _days(days: float) -> str:
     "certificate-mismatched",
     opens_after=1.0,
     closes_after=2.0,
-    impact="Connections to this member fail, of clients or of its peers, at the latest when they"
-    " are made anew.",
+    impact="Connections of clients or peers to this member fail, at the latest when they are made"
+    " anew.",
     runbook=(
         Step(
             "Look at the names and the issuer of what it presents.",
@@ -301,7 +301,7 @@ def _shown(window: Window, member: Member, port: str) -> Certificate | None:
     needs=(MEMBER_LIST,),
     opens_after=OPEN_FOR,
     closes_after=5.0,
-    impact="Whoever is on the path reads and changes everything, Secrets of Kubernetes included.",
+    impact="Whoever is on the path can read and change everything, Secrets of Kubernetes included.",
     runbook=(
         Step("Give every member certificates for its client and its peer port, one at a time."),
         Step("Then require those of clients with --client-cert-auth and --peer-client-cert-auth."),
@@ -349,7 +349,7 @@ def _loopback(host: str) -> bool:
     needs=(AUTH_ON,),
     opens_after=OPEN_FOR,
     closes_after=5.0,
-    impact="Whoever reaches a client port may read, write and delete everything.",
+    impact="Whoever reaches a client port can read, write and delete everything.",
     runbook=(
         Step("Require client certificates (--client-cert-auth), as Kubernetes does."),
         Step("Or create users and switch auth on.", "etcdctl auth enable"),

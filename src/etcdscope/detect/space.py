@@ -64,7 +64,7 @@ def quota_exhausted(window: Window, limits: Limits) -> Iterator[Finding]:
     Signal:  the NOSPACE alarm; size in use against physical size tells data from free pages.
     Source:  Status.errors, Maintenance.Alarm.
     Means:   read-only until compaction, defragmentation and disarm.
-    Alike:   disk-full (the filesystem, not the quota; that member dies).
+    Alike:   disk-full (the file system, not the quota; that member dies).
     """
     raised = [m for m in window.judgeable if _nospace(window, m)]
     if not raised:

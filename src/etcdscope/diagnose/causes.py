@@ -1,38 +1,9 @@
-"""Which finding explains which: the causal table.
+"""Which finding explains which: the causal table; ``explanation.py`` says how a row is read.
 
-A row reads: *cause* explains *effect*, where they meet, if the effect came no earlier than
-``before`` seconds ahead of the cause, for ``within`` seconds after the cause was last seen, and
-while the effect itself has not lasted longer than ``lasting``. A fault in its own right that begins
-``afterwards``, when the cause is over, is not its effect. The table has no cycles (a test
-walks it), so every chain ends at one cause.
+The table has no cycles (a test walks it), so every chain ends at one cause.
 """
 
-from dataclasses import dataclass
-from enum import Enum
-
-from etcdscope.model.finding import Finding
-
-
-class Where(Enum):
-    """How the subjects of cause and effect must meet."""
-
-    ANYWHERE = "anywhere in the cluster"
-    SAME = "the same subject"
-    TOUCHING = "the cause's member is the effect's subject or an end of it, or the other way round"
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """One row of the table; times in seconds."""
-
-    cause: str
-    effect: str
-    where: Where
-    before: float = 15.0
-    within: float = 10.0
-    lasting: float = float("inf")
-    afterwards: bool = True
-
+from etcdscope.diagnose.explanation import FAULTS, Explanation, Where
 
 _EVER = float("inf")
 # Where the effect is a state, or was going on while its cause could not yet be named, its age says
@@ -69,24 +40,6 @@ _BEFORE = {
     ("data-dir-empty", "quorum-margin-zero"): _EVER,
     ("snapshot-storm", "quorum-margin-zero"): _EVER,
 }
-
-
-# Faults in their own right; the other effects are symptoms and states, which outlast a cause.
-FAULTS = frozenset(
-    {
-        "member-down",
-        "member-frozen",
-        "member-isolated",
-        "member-unreachable",
-        "member-never-started",
-        "wal-fsync-slow",
-        "cpu-starved",
-        "link-lossy",
-        "link-one-way",
-        "link-slow",
-        "link-saturated",
-    }
-)
 
 
 def _explains(
@@ -420,12 +373,3 @@ for _row in TABLE:
 def rows(cause: str, effect: str) -> tuple[Explanation, ...]:
     """Return the rows by which the one detector's finding may explain the other's."""
     return _BY_PAIR.get((cause, effect), ())
-
-
-def meet(where: Where, cause: Finding, effect: Finding) -> bool:
-    """Return whether the two findings meet in the way that a row asks for."""
-    if where is Where.ANYWHERE:
-        return True
-    if where is Where.SAME:
-        return cause.subject == effect.subject
-    return effect.subject.touches(cause.subject.name) or cause.subject.touches(effect.subject.name)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from etcdscope.detect.detector import Detector
-from etcdscope.diagnose.causes import Explanation, meet, rows
+from etcdscope.diagnose.causes import rows
+from etcdscope.diagnose.explanation import Explanation, meet
 from etcdscope.diagnose.ranking import ranked
 from etcdscope.model.finding import BlindSpot, Finding, NextTest, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Incident, Step

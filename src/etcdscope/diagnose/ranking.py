@@ -9,7 +9,8 @@ that could not be looked at. What was ruled out is no alternative.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from etcdscope.diagnose.causes import FAULTS, TABLE, Where, rows
+from etcdscope.diagnose.causes import TABLE, rows
+from etcdscope.diagnose.explanation import FAULTS, Where
 from etcdscope.diagnose.separators import separator
 from etcdscope.model.finding import Alternative, BlindSpot, Evidence, Finding, NextTest, Subject
 

@@ -1,1 +1,1 @@
-"""What it takes to speak with etcd: channels, TLS, RPCs, error codes, bbolt pages."""
+"""What it takes to speak with etcd: channels, TLS, calls, failures, log lines."""

@@ -1,10 +1,10 @@
-"""The JSON that others rely on: ``watch`` lines and the ``check`` object (DESIGN §11).
+"""The JSON that others rely on: ``watch`` lines and the ``check`` object.
 
 Stable: fields may be added, never renamed or taken away. What is unknown or does not apply is left
 out, never null and never empty text; lists and true/false are always there, but ``alternatives``
-only where there are any. Times are ISO-8601 in
-UTC with milliseconds and a Z. Members appear by name, with their hex id beside it. An incident or a
-blind spot in the ``check`` object is the very line that ``watch`` would print for it.
+only where there are any. Times are ISO-8601 in UTC with milliseconds and a Z. Members appear by
+name, with their hex id beside it. An incident or a blind spot in the ``check`` object is the very
+line that ``watch`` would print for it.
 """
 
 from collections.abc import Mapping, Sequence

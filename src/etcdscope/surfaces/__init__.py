@@ -1,1 +1,1 @@
-"""How what is known is shown: text, terminal, page."""
+"""How what is known is shown: text, terminal, HTTP."""

@@ -107,6 +107,14 @@ def test_the_serious_stays_on_a_page_that_cannot_hold_all() -> None:
     assert f"{MOST_ROWS + 1} lighter episodes are left out" in page
 
 
+def test_the_short_of_it_has_its_heading_without_an_election() -> None:
+    broken = LogEvent(AT, WAL_CORRUPT, "fatal", error="walpb: crc mismatch")
+
+    page = [line.plain for line in logs(digest(broken), zone=UTC)]
+
+    assert "In short  m1: the WAL cannot be read." in page
+
+
 def test_a_clean_shutdown_of_3_6_is_no_event_for_people() -> None:
     """Five lines of level error a member."""
     errors = [LogEvent(AT, "server-stopped", "error") for _ in range(5)]

@@ -26,7 +26,7 @@ AROUND: tuple[KnownError, ...] = (
         "a full database",
         (
             Step("Page the list.", "etcdctl get PREFIX --prefix --limit=500"),
-            Step("Find the largest objects.", "etcdscope registry --endpoints ENDPOINTS"),
+            Step("Find the object: the log of the client that is refused names it."),
         ),
         where="gRPC",
     ),

@@ -239,7 +239,7 @@ LOAD = (
         ("request-too-large", "objects-giant"),
         "a full database: only this one request is refused, every time",
         (
-            Step("Find the largest objects.", "etcdscope registry --endpoints ENDPOINTS"),
+            Step("Find the object: the log of the client that is refused names it."),
             Step("Split or shrink the object; compress Helm releases, prune their history."),
             Step(
                 "Raise --max-request-bytes on all members only as a stop-gap: large entries slow"

@@ -5,6 +5,7 @@ Pure: a digest in, lines out. ``width`` is None where lines are not broken.
 
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
+from itertools import chain, repeat
 
 from rich.text import Text
 
@@ -105,10 +106,11 @@ def _log(log: Log) -> Line:
 
 def _short(digest: Digest) -> Iterator[Line]:
     """Yield the few sentences that a reader needs first."""
+    heads = chain(("In short  ",), repeat(" " * 10))
     won = {e.event.term: e for e in digest.timeline if e.event.kind == "raft-leader"}
     if won:
         leaders = ", ".join(f"{e.log} (term {term})" for term, e in list(won.items())[:8])
-        yield line("In short  ", f"{_times(len(won))} a leader was elected: {leaders}.")
+        yield line(next(heads), f"{_times(len(won))} a leader was elected: {leaders}.")
     for log in digest.logs:
         kinds = digest.kinds[log.name]
         serious = {
@@ -119,7 +121,7 @@ def _short(digest: Digest) -> Iterator[Line]:
         if kinds[FSYNC_SLOW]:
             serious[FSYNC_SLOW] = f"{_times(kinds[FSYNC_SLOW])} {TABLE[FSYNC_SLOW].means}"
         for means in serious.values():
-            yield line("          ", (f"{log.name}: ", "bold"), f"{means}.")
+            yield line(next(heads), (f"{log.name}: ", "bold"), f"{means}.")
 
 
 def _timeline(digest: Digest, zone: tzinfo | None) -> list[Line]:
