@@ -29,7 +29,7 @@ def filling(*lefts: float, size: float = 20 * GIB) -> Told:
     return {FS_FREE: {"data": ago(*points)}, FS_BYTES: {"data": size}}
 
 
-STEADY = [GIB * (9 - i / 4) for i in range(7)]
+STEADY = [GIB * (9 - i / 3) for i in range(7)]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,7 @@ STEADY = [GIB * (9 - i / 4) for i in range(7)]
                      "", id="a file system without a number of inodes"),
         pytest.param(filling(*STEADY), "warning", id="full in minutes"),
         pytest.param(filling(*STEADY, size=100 * GIB) , "warning", id="also of a large one"),
+        pytest.param(filling(*[GIB * (9 - i / 8) for i in range(7)]), "", id="full in ten minutes"),
         pytest.param(filling(*[GIB * 9] * 7), "", id="it stays"),
         pytest.param(filling(*[GIB * 9] * 6, GIB * 8), "", id="one file, then no more"),
         pytest.param(filling(*STEADY[:3]), "", id="seen for too short a time"),

@@ -42,6 +42,7 @@ async def lab(shared: Lab) -> AsyncIterator[Lab]:
     await shared.ready()
     yield shared
     await shared.heal()
+    assert not (await shared.call("maintenance/alarm", action="GET")).get("alarms")
 
 
 async def roles(lab: Lab) -> tuple[str, str, str]:
@@ -403,6 +404,34 @@ def throttled(lab: Lab, name: str) -> int:
     return int(words[words.index("nr_throttled") + 1])
 
 
+# ---- membership
+# Before space: a new member replays the log, and would run over a small quota that was filled.
+
+
+@on_the_shared_loop
+async def test_learner_stays_one_until_it_is_healed_away(lab: Lab) -> None:
+    (name,) = (await lab.fault("learner")).members
+
+    said = await status(lab.gateway, lab.member(name))
+    assert said
+    assert said["isLearner"]
+    await lab.heal()
+    assert len((await lab.call("cluster/member/list"))["members"]) == 3
+
+
+@on_the_shared_loop
+@pytest.mark.parametrize(("name", "options"), [("unstarted", {}), ("learner", {"running": False})])
+async def test_announced_member_never_comes(lab: Lab, name: str, options: dict[str, Any]) -> None:
+    (added,) = (await lab.fault(name, **options)).members
+
+    listed = (await lab.call("cluster/member/list"))["members"]
+    (row,) = (row for row in listed if not row.get("name"))
+    assert row.get("isLearner", False) is (name == "learner")
+    assert f"{int(row['ID']):x}" == lab.member(added).member_id
+    await lab.heal()
+    assert len(lab.members) == 3
+
+
 # ---- space
 
 
@@ -466,7 +495,7 @@ async def test_uneven_leaves_one_member_with_a_large_file(lab: Lab) -> None:
         assert said
         by_member[member.name] = int(said["dbSize"])
     (large,) = fault.members
-    assert by_member.pop(large) > 8 * MIB
+    assert by_member.pop(large) > 6 * MIB
     assert max(by_member.values()) < 4 * MIB
 
 
@@ -485,33 +514,6 @@ async def test_slow_snapshot_holds_a_read_transaction_open(lab: Lab) -> None:
     assert await held()
     await lab.heal(fault)
     await lab.heal(filled)
-
-
-# ---- membership
-
-
-@on_the_shared_loop
-async def test_learner_stays_one_until_it_is_healed_away(lab: Lab) -> None:
-    (name,) = (await lab.fault("learner")).members
-
-    said = await status(lab.gateway, lab.member(name))
-    assert said
-    assert said["isLearner"]
-    await lab.heal()
-    assert len((await lab.call("cluster/member/list"))["members"]) == 3
-
-
-@on_the_shared_loop
-@pytest.mark.parametrize(("name", "options"), [("unstarted", {}), ("learner", {"running": False})])
-async def test_announced_member_never_comes(lab: Lab, name: str, options: dict[str, Any]) -> None:
-    (added,) = (await lab.fault(name, **options)).members
-
-    listed = (await lab.call("cluster/member/list"))["members"]
-    (row,) = (row for row in listed if not row.get("name"))
-    assert row.get("isLearner", False) is (name == "learner")
-    assert f"{int(row['ID']):x}" == lab.member(added).member_id
-    await lab.heal()
-    assert len(lab.members) == 3
 
 
 # ---- the data

@@ -44,7 +44,8 @@ class Room:
         # A tenth of a large disk is plenty.
         "warning_bytes": 5.0 * GIB,
         "inodes": 100.0,
-        "lasts": 1800.0,
+        # Five times as long as was looked at, at the most: bulk writes end.
+        "lasts": 5 * FILLING_OVER,
     },
     opens_after=1.0,
     closes_after=3.0,
