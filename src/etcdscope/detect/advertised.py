@@ -44,7 +44,7 @@ def elsewhere(window: Window, endpoint: str) -> tuple[str, ...]:
         ),
         Step(
             "Peer URLs are kept in the cluster: correct them there.",
-            "etcdctl --endpoints {endpoints} member update {member_id} --peer-urls=https://…:2380",
+            "etcdctl --endpoints {endpoints} member update {member_id} --peer-urls={peer_scheme}://ADDRESS:{peer_port}",
         ),
     ),
 )

@@ -29,7 +29,7 @@ _ANEW = (
     ),
     Step(
         "Add it again; it gets everything from the leader.",
-        "etcdctl --endpoints {leader_url} member add {member} --peer-urls https://{peer_host}:{peer_port}",
+        "etcdctl --endpoints {leader_url} member add {member} --peer-urls {peer_url}",
     ),
     Step(
         "Look for the reason before it takes the next member.",
