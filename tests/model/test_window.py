@@ -359,14 +359,18 @@ def test_no_quantile_of_nothing(values: list[Histogram]) -> None:
     assert window.mean("a1", WAL_FSYNC, over=60) is None
 
 
-def test_after_a_restart_only_what_came_since_counts() -> None:
-    window = growing(
-        WAL_FSYNC,
-        histogram(0, 0, 0, 50),
-        histogram(0, 0, 0, 90),
-        histogram(1, 1, 1, 1),
-        histogram(5, 5, 5, 5),
-    )
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(histogram(0, 0, 0, 90), id="it had counted more"),
+        pytest.param(histogram(2, 2, 2, 2), id="a young process, which has counted less"),
+        pytest.param(
+            Histogram((0.5, INF), (0.0, 1.0), 1.0), id="another version, with other bounds"
+        ),
+    ],
+)
+def test_after_a_restart_only_what_came_since_counts(before: Histogram) -> None:
+    window = growing(WAL_FSYNC, before, histogram(1, 1, 1, 3), histogram(5, 5, 5, 7))
     grown = window.histogram("a1", WAL_FSYNC, over=60)
 
     assert grown is not None

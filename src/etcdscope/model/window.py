@@ -229,7 +229,7 @@ class Window:
         ]
         counted = [p.value for p in span if isinstance(p.value, Histogram)]
         for i in range(len(span) - 1, 0, -1):  # after a restart only what came since counts
-            if counted[i].count < counted[i - 1].count:
+            if not counted[i].follows(counted[i - 1]):
                 span, counted = span[i:], counted[i:]
                 break
         if len(span) < 2:
