@@ -466,3 +466,22 @@ def test_long_memory_forgets_what_is_too_old() -> None:
     points = window.points("m1", DB_BYTES_LONG)
     assert points[-1].value == 39.0
     assert window.now - points[1].at <= DB_BYTES_LONG.keep
+
+
+@pytest.mark.parametrize(
+    ("later", "kept"),
+    [
+        pytest.param(1800.0, {"a1", "a2", "log:m2"}, id="who left lately may explain something"),
+        pytest.param(3700.0, {"a1", "log:m2"}, id="who left long ago does not"),
+    ],
+)
+def test_members_that_left_are_forgotten(later: float, kept: set[str]) -> None:
+    only_a1 = MemberList((Member("a1", "m1"),))
+    window = fed(
+        reading(0.0, LEADER, "a1", member="a1"),
+        reading(0.0, LEADER, "a1", member="a2", url="http://m2:2379"),
+        reading(0.0, LEADER, "a1", member="", url="log:m2", source="logs"),
+        reading(later, MEMBER_LIST, only_a1, source="members"),
+    )
+
+    assert {who for who, signal in window.series if signal is LEADER} == kept
