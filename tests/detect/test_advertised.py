@@ -35,6 +35,7 @@ def at(url: str, state: str) -> Told:
 
 
 REFUSES: Told = {PORT_STATE: {"peer": ago(*((age, "refused") for age in (14.0, 7.0, 0.1)))}}
+REFUSED_BEFORE: Told = {PORT_STATE: {"peer": ago(*((a, "refused") for a in (34.0, 27.0, 20.0)))}}
 REFUSED_ONCE: Told = {PORT_STATE: {"peer": ago((7.0, "open"), (0.1, "refused"))}}
 
 
@@ -56,6 +57,7 @@ REFUSED_ONCE: Told = {PORT_STATE: {"peer": ago((7.0, "open"), (0.1, "refused"))}
         pytest.param(advertises(OWN, peers=["http://localhost:2380"]), "warning", id="peer URL"),
         pytest.param(advertises(OWN, told=REFUSES), "warning", id="its peer port refuses"),
         pytest.param(advertises(OWN, told=REFUSED_ONCE), None, id="for a moment"),
+        pytest.param(advertises(OWN, told=REFUSED_BEFORE), None, id="it was down, and is back"),
     ],
 )
 def test_advertised_url_is_judged_by_who_could_reach_it(seen: Window, said: str | None) -> None:

@@ -44,7 +44,7 @@ ADDED = frozenset({"source-blind", "log-unreadable", "identity-changed", "host-u
 BLANKS = _words(
     """
     endpoints leader_url best_follower_id followers_first member member_id endpoint client_host
-    client_port peer_host peer_port
+    client_port peer_host peer_port peer_url peer_scheme
     """
 )
 

@@ -232,6 +232,14 @@ def test_what_we_are_told_ourselves_counts(
     assert all("too many requests" in f.summary for f in told)
 
 
+def test_one_refusal_that_is_not_repeated_yet_is_no_trouble() -> None:
+    """A hash that was under way as the member stopped in order; the next is due in a minute."""
+    words = "m1:2379 said no: etcdserver: server stopped."
+    ours = look("hashes", "m1", Failure.REJECTED, at=8, since=8, failures=1, detail=words)
+
+    assert list(errors_rising(window({}, looks=[ours]))) == []
+
+
 @pytest.mark.parametrize(
     ("refused", "read", "stored", "said"),
     [

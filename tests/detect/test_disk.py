@@ -6,6 +6,7 @@ from tests.detect.windows import Told, ago, counted, found, window
 from etcdscope.detect.disk import storage_stalled_together, wal_fsync_slow
 from etcdscope.model.reading import Histogram
 from etcdscope.model.signal import (
+    CONNECT_SECONDS,
     LOOP_LAG,
     RAFT_LEAD,
     RAFT_STATE,
@@ -58,6 +59,15 @@ def test_member_whose_answers_from_memory_are_slow_as_well_is_starved_instead() 
     assert found(wal_fsync_slow, seen) == []
 
 
+def test_member_that_is_merely_far_away_may_have_a_slow_disk() -> None:
+    far: Told = {STATUS_SECONDS: [0.05] * 6, RAFTVARS_SECONDS: [0.05] * 6}
+    away = {CONNECT_SECONDS: [0.045] * 8}
+
+    seen = window({"m1": FINE, "m2": fsyncs(ms300=20) | far | away, "m3": FINE})
+
+    assert found(wal_fsync_slow, seen) == [("m2", "warning")]
+
+
 def test_leader_with_a_slow_disk_slows_writes() -> None:
     leads: Told = {RAFT_LEAD: "m2", RAFT_STATE: "leader"}
 
@@ -77,6 +87,7 @@ def test_one_scrape_says_nothing() -> None:
 
 SLOW = fsyncs(ms300=20)
 LATE_ANSWERS: Told = {RAFTVARS_SECONDS: [0.05] * 10}
+FAR: Told = {CONNECT_SECONDS: [0.045] * 8}
 
 
 @pytest.mark.parametrize(
@@ -100,6 +111,16 @@ LATE_ANSWERS: Told = {RAFTVARS_SECONDS: [0.05] * 10}
             fsyncs(ms2=50, ms300=20), SLOW, FINE, [], id="half of them quick: hiccups, not a stall"
         ),
         pytest.param(SLOW | LATE_ANSWERS, SLOW, FINE, [], id="a busy machine"),
+        pytest.param(
+            SLOW | LATE_ANSWERS | FAR, SLOW, FINE, [("cluster", "warning")], id="a far machine"
+        ),
+        pytest.param(
+            SLOW | LATE_ANSWERS | {CONNECT_SECONDS: [*[0.045] * 7, 0.001]},
+            SLOW,
+            FINE,
+            [],
+            id="a busy machine, where one connection was quick",
+        ),
         pytest.param(fsyncs(ms300=2), SLOW, FINE, [], id="too few to say"),
     ],
 )

@@ -5,6 +5,7 @@ from tests.detect.windows import Told, ago, found, window
 
 from etcdscope.detect.disk_space import disk_full, snapshot_files_orphaned
 from etcdscope.model.signal import (
+    DB_IN_USE_BYTES,
     DEFRAG_INFLIGHT,
     FS_BYTES,
     FS_FREE,
@@ -47,6 +48,10 @@ STEADY = [GIB * (9 - i / 3) for i in range(7)]
         pytest.param(free(60 * GIB) | {FS_INODES: {"data": 0.0}, FS_INODES_FREE: {"data": 0.0}},
                      "", id="a file system without a number of inodes"),
         pytest.param(filling(*STEADY), "warning", id="full in minutes"),
+        pytest.param(filling(*STEADY) | {DEFRAG_INFLIGHT: 1.0, DB_IN_USE_BYTES: 4 * GIB}, "",
+                     id="a defragmentation, whose copy fits"),
+        pytest.param(filling(*STEADY) | {DEFRAG_INFLIGHT: 1.0, DB_IN_USE_BYTES: 8 * GIB},
+                     "warning", id="a defragmentation, whose copy may not fit"),
         pytest.param(filling(*STEADY, size=100 * GIB) , "warning", id="also of a large one"),
         pytest.param(filling(*[GIB * (9 - i / 8) for i in range(7)]), "", id="full in ten minutes"),
         pytest.param(filling(*[GIB * 9] * 7), "", id="it stays"),

@@ -1,10 +1,10 @@
 """How members elect: timeouts that differ, pre-vote that is off."""
 
 import pytest
-from tests.detect.windows import Told, ago, found, window
+from tests.detect.windows import NOW, Told, ago, found, window
 
 from etcdscope.detect.elections import pre_vote_off, timeouts_differ
-from etcdscope.model.signal import FLAGS, RAFT_LEAD, RAFT_STATE, RAFT_TERM, VERSION
+from etcdscope.model.signal import FLAGS, PROCESS_START, RAFT_LEAD, RAFT_STATE, RAFT_TERM, VERSION
 
 
 def flags(**values: str) -> Told:
@@ -35,6 +35,20 @@ def test_timeouts_differ_when_command_lines_do(m3: Told, said: str | None) -> No
     seen = window({"m1": SECOND, "m2": SECOND, "m3": m3})
 
     assert found(timeouts_differ, seen) == ([("cluster", said)] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("ago_", "said"),
+    [
+        pytest.param(599.0, "info", id="it was started lately: the others may follow"),
+        pytest.param(601.0, "warning", id="nobody was started for ten minutes"),
+    ],
+)
+def test_timeouts_that_are_being_changed_are_a_note(ago_: float, said: str) -> None:
+    m3 = flags(election_timeout="5000") | {PROCESS_START: NOW - ago_}
+    seen = window({"m1": SECOND, "m2": SECOND, "m3": m3})
+
+    assert found(timeouts_differ, seen) == [("cluster", said)]
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,24 @@ def test_learner_is_stuck(
     assert found(learner_stuck, seen) == said
 
 
+@pytest.mark.parametrize(
+    ("began", "said"),
+    [
+        pytest.param(299.0, [], id="it may have joined just before"),
+        pytest.param(301.0, [("m4", "warning")], id="nobody promotes it"),
+    ],
+)
+def test_learner_that_was_there_before_us_has_its_time(
+    began: float, said: list[tuple[str, str]]
+) -> None:
+    held = MemberList((Member("m1", "m1"), Member("m4", "m4", is_learner=True)))
+    told = leader([900, 900]) | {MEMBER_LIST: ago((began - 0.5, held), (1, held))}
+
+    seen = window({"m1": told}, members="m1 m4", learners="m4", began=began)
+
+    assert found(learner_stuck, seen) == said
+
+
 def test_learner_is_not_judged_without_a_leader_that_tells_its_progress() -> None:
     seen = window(
         {"m1": {MEMBER_LIST: listed_since(60)}},

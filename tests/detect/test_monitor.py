@@ -18,7 +18,13 @@ from etcdscope.detect.monitor import (
 from etcdscope.detect.suspicion import suspect
 from etcdscope.model.finding import BlindSpot
 from etcdscope.model.reading import Failure
-from etcdscope.model.signal import LOOP_LAG, SINK_DROPPED, SINK_FAILING, STORE_FAILING
+from etcdscope.model.signal import (
+    LINEARIZABLE_OK,
+    LOOP_LAG,
+    SINK_DROPPED,
+    SINK_FAILING,
+    STORE_FAILING,
+)
 from etcdscope.model.window import Window
 
 
@@ -80,10 +86,16 @@ def test_store_that_keeps_nothing_fails(seconds: float, said: list[tuple[str, st
 
 
 def failing(
-    source: str, failure: Failure = Failure.TIMEOUT, *, failures: int = 2, at: float = 0.1
+    source: str,
+    failure: Failure = Failure.TIMEOUT,
+    *,
+    failures: int = 2,
+    at: float = 0.1,
+    learners: str = "",
 ) -> Window:
     """Return a window in which one source of m1 fails while the others answer."""
-    return window(looks=[look(source, "m1", failure, failures=failures, at=at, since=10)])
+    failed = look(source, "m1", failure, failures=failures, at=at, since=10)
+    return window(looks=[failed], learners=learners)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +133,16 @@ def test_what_failed_before_a_member_came_back_is_no_blind_spot() -> None:
         pytest.param(failing("metrics"), [], id="metrics are told by their own"),
         pytest.param(failing("presence"), [], id="presence fails whenever a member leaves"),
         pytest.param(failing("status", Failure.UNAUTHENTICATED), [], id="denied is another"),
+        pytest.param(
+            failing("members", Failure.UNSUPPORTED, learners="m1"),
+            [],
+            id="every learner refuses its member list",
+        ),
+        pytest.param(
+            failing("raftvars", Failure.UNSUPPORTED, learners="m1"),
+            [("raftvars", "m1")],
+            id="a learner shows raft's own state",
+        ),
     ],
 )
 def test_other_source_that_fails_is_a_blind_spot(
@@ -161,3 +183,20 @@ def test_a_log_that_cannot_be_read_is_one_blind_spot(
     assert blind(source_blind, seen) == []
     assert blind(monitor_permission_denied, seen) == []
     assert not suspect(window(looks=[unread]))
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        pytest.param(window(), False, id="all is well"),
+        pytest.param(failing("status"), True, id="a call fails"),
+        pytest.param(failing("status", Failure.PERMISSION_DENIED), False, id="it is denied"),
+        pytest.param(failing("members", Failure.UNSUPPORTED), False, id="it is not there"),
+        pytest.param(window({"m1": {LINEARIZABLE_OK: 0.0}}), True, id="a read waits"),
+        pytest.param(
+            window({"m1": {LINEARIZABLE_OK: 0.0}}, learners="m1"), False, id="a learner refuses it"
+        ),
+    ],
+)
+def test_what_calls_for_a_closer_look(seen: Window, said: bool) -> None:
+    assert suspect(seen) is said

@@ -1,7 +1,8 @@
 """The one step of judgement: pure, and never at a loss."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.scenarios.cluster import SimCluster
@@ -11,11 +12,14 @@ from tests.scenarios.story import Event
 from tests.scenarios.verbs import happen
 
 from etcdscope.detect.catalog import DETECTORS
+from etcdscope.detect.detector import detector
 from etcdscope.diagnose.step import BLIND_AFTER, TAKEN_OVER, State, step
 from etcdscope.model.cluster import Alarm, Member, MemberList
-from etcdscope.model.incident import Effect, EffectKind
+from etcdscope.model.finding import Finding, Limits, Severity, Subject
+from etcdscope.model.incident import Effect, EffectKind, Step
 from etcdscope.model.reading import Failure, Histogram, Observation, Reading
 from etcdscope.model.signal import MEMBER_LIST, TABLE, Kind, Signal
+from etcdscope.model.window import Window
 
 Sweeps = Sequence[tuple[float, tuple[Reading, ...]]]
 
@@ -99,6 +103,36 @@ def test_short_blindness_is_not_told() -> None:
     _, effects = run(State(DETECTORS), swept(blind, Event(7.0, "m2", "sighted"), seconds=12))
 
     assert kinds(effects, EffectKind.BLIND_SPOT, EffectKind.SIGHTED) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "run"),
+    [
+        pytest.param("http://m1:2380", "nc -vz m1 2380 # http://m1:2380", id="as usual"),
+        pytest.param("https://[fd00::1]:2380", "nc -vz fd00::1 2380 # https://[fd00::1]:2380",
+                     id="IPv6"),
+        pytest.param("http://m1:99999", "nc -vz PEER_HOST PEER_PORT # http://m1:99999",
+                     id="a port that is none"),
+        pytest.param("http://[m1:2380", "nc -vz PEER_HOST PEER_PORT # http://[m1:2380",
+                     id="no URL"),
+    ],
+)  # fmt: skip
+def test_commands_are_filled_whatever_members_advertise(url: str, run: str) -> None:
+    """What a member advertises must not end the judgement."""
+
+    @detector("trouble", runbook=(Step("Try.", "nc -vz {peer_host} {peer_port} # {peer_url}"),))
+    def trouble(window: Window, limits: Limits) -> Iterator[Finding]:
+        for member in window.members:
+            yield Finding(Subject.member(member.id), Severity.WARNING, "trouble")
+
+    listed = MemberList((Member("a1", "m1", (url,), ("http://m1:2379",)),))
+    reading = Reading(
+        "members", "http://m1:2379", T0, 0.0, "a1", (Observation(MEMBER_LIST, listed),)
+    )
+
+    state, _ = step(State((trouble,)), [reading], T0)
+
+    assert [s.run for i in state.incidents for s in i.runbook] == [run]
 
 
 def test_incidents_are_worst_first() -> None:

@@ -230,6 +230,8 @@ def test_our_own_files_are_named_when_they_cannot_be_used(pki: Pki) -> None:
         ),
         (grpc.StatusCode.PERMISSION_DENIED, "etcdserver: permission denied",
          Failure.PERMISSION_DENIED),
+        (grpc.StatusCode.UNAVAILABLE, "etcdserver: rpc not supported for learner",
+         Failure.UNSUPPORTED),
         (grpc.StatusCode.UNIMPLEMENTED, "unknown service etcdserverpb.Auth", Failure.UNSUPPORTED),
         (
             grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -359,14 +359,18 @@ def test_no_quantile_of_nothing(values: list[Histogram]) -> None:
     assert window.mean("a1", WAL_FSYNC, over=60) is None
 
 
-def test_after_a_restart_only_what_came_since_counts() -> None:
-    window = growing(
-        WAL_FSYNC,
-        histogram(0, 0, 0, 50),
-        histogram(0, 0, 0, 90),
-        histogram(1, 1, 1, 1),
-        histogram(5, 5, 5, 5),
-    )
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(histogram(0, 0, 0, 90), id="it had counted more"),
+        pytest.param(histogram(2, 2, 2, 2), id="a young process, which has counted less"),
+        pytest.param(
+            Histogram((0.5, INF), (0.0, 1.0), 1.0), id="another version, with other bounds"
+        ),
+    ],
+)
+def test_after_a_restart_only_what_came_since_counts(before: Histogram) -> None:
+    window = growing(WAL_FSYNC, before, histogram(1, 1, 1, 3), histogram(5, 5, 5, 7))
     grown = window.histogram("a1", WAL_FSYNC, over=60)
 
     assert grown is not None
@@ -462,3 +466,22 @@ def test_long_memory_forgets_what_is_too_old() -> None:
     points = window.points("m1", DB_BYTES_LONG)
     assert points[-1].value == 39.0
     assert window.now - points[1].at <= DB_BYTES_LONG.keep
+
+
+@pytest.mark.parametrize(
+    ("later", "kept"),
+    [
+        pytest.param(1800.0, {"a1", "a2", "log:m2"}, id="who left lately may explain something"),
+        pytest.param(3700.0, {"a1", "log:m2"}, id="who left long ago does not"),
+    ],
+)
+def test_members_that_left_are_forgotten(later: float, kept: set[str]) -> None:
+    only_a1 = MemberList((Member("a1", "m1"),))
+    window = fed(
+        reading(0.0, LEADER, "a1", member="a1"),
+        reading(0.0, LEADER, "a1", member="a2", url="http://m2:2379"),
+        reading(0.0, LEADER, "a1", member="", url="log:m2", source="logs"),
+        reading(later, MEMBER_LIST, only_a1, source="members"),
+    )
+
+    assert {who for who, signal in window.series if signal is LEADER} == kept

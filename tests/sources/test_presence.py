@@ -39,11 +39,11 @@ class FakeStay:
 class World:
     """Gives conversations, or refuses them, one after the other; and remembers pauses."""
 
-    def __init__(self, *arrivals: FakeStay | EtcdError) -> None:
+    def __init__(self, *arrivals: FakeStay | EtcdError, peer: str = PEER) -> None:
         self.arrivals = list(arrivals)
         self.slept: list[float] = []
         self.source = PresenceSource(
-            Security(), lambda _: PEER, self.arrive, self.sleep, stay_seconds=0.01
+            Security(), lambda _: peer, self.arrive, self.sleep, stay_seconds=0.01
         )
 
     async def arrive(self, endpoint: Endpoint, security: Security) -> FakeStay:
@@ -67,6 +67,24 @@ async def test_one_conversation_is_held_from_look_to_look() -> None:
     assert not world.slept
     await world.source.aclose()
     assert stay.closed
+
+
+@pytest.mark.parametrize(
+    ("peer", "asked"),
+    [
+        pytest.param(PEER, PEER, id="as usual"),
+        pytest.param("", "", id="not known yet"),
+        pytest.param("http://10.0.0.1:99999", "", id="a port that is none"),
+        pytest.param("unix://m1.sock:1", "", id="no port of TCP"),
+    ],
+)
+async def test_peer_port_is_looked_at_where_there_is_one(peer: str, asked: str) -> None:
+    """What a member advertises may be no URL of ours."""
+    stay = FakeStay()
+
+    await World(stay, peer=peer).source.read(ENDPOINT, 100.0)
+
+    assert stay.asked == [asked]
 
 
 @pytest.mark.parametrize(

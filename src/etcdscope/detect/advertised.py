@@ -13,6 +13,8 @@ from etcdscope.model.window import Window
 
 # The source knocks every ten seconds.
 KNOCKED = 25.0
+# Peer ports are knocked on twice a second.
+KNOCKED_PEER = 2.0
 # A peer port that refuses for so long, while its member serves, is another port than it listens on.
 REFUSED_FOR = 10.0
 _OPEN, _LOOPBACK = "open", "loopback"
@@ -44,7 +46,7 @@ def elsewhere(window: Window, endpoint: str) -> tuple[str, ...]:
         ),
         Step(
             "Peer URLs are kept in the cluster: correct them there.",
-            "etcdctl --endpoints {endpoints} member update {member_id} --peer-urls=https://…:2380",
+            "etcdctl --endpoints {endpoints} member update {member_id} --peer-urls={peer_scheme}://ADDRESS:{peer_port}",
         ),
     ),
 )
@@ -126,7 +128,11 @@ def _client(window: Window, member: Member, wrong: Mapping[str, str], alone: boo
 
 def _peer(window: Window, member: Member) -> Iterator[Finding]:
     local = [url for url in member.peer_urls if _leads_to_itself(url)]
-    refused = window.held(member.id, PORT_STATE, "refused", "peer", over=60.0) >= REFUSED_FOR
+    # Behind TLS it is only knocked on while the client port gives no answer: what it did then says
+    # nothing of a member that is back.
+    lately = window.last(member.id, PORT_STATE, "peer", within=KNOCKED_PEER) is not None
+    held = window.held(member.id, PORT_STATE, "refused", "peer", over=60.0)
+    refused = lately and held >= REFUSED_FOR
     if not (local or refused) or not member.peer_urls:
         return
     url = (local or list(member.peer_urls))[0]

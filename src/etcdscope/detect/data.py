@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from etcdscope.detect.comparison import Comparison, compared, hash_of, surely_differ
 from etcdscope.detect.detector import detector
-from etcdscope.detect.monitor import DENIED, SURE, back_since
+from etcdscope.detect.monitor import DENIED, SURE, back_since, refused_as_learner
 from etcdscope.model.cluster import Alarm
 from etcdscope.model.finding import (
     CLUSTER,
@@ -168,7 +168,7 @@ def _unseen(window: Window, comparison: Comparison | None) -> Iterator[BlindSpot
     for look in window.looks.values():
         certain = look.failures >= SURE or look.failure is Failure.TOO_LARGE
         failing = look.source == "hashes" and certain and look.failure not in DENIED
-        here = look.member and window.reachable(look.member)
+        here = window.reachable(look.member) and not refused_as_learner(window, look)
         if failing and here and look.at > back_since(window, look.member):
             yield BlindSpot("hashes", Subject.member(look.member), look.detail)
     hashed = [m.id for m in window.members if window.fresh(m.id, HASHED)]

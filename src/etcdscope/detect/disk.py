@@ -6,15 +6,12 @@ from statistics import median
 
 from etcdscope.detect.detector import detector
 from etcdscope.detect.host import disk_evidence
-from etcdscope.detect.process import LATE, LATE_SPAN, starved
+from etcdscope.detect.process import LATE, from_memory, starved
 from etcdscope.detect.testimony import leader, own_stall
 from etcdscope.model.finding import CLUSTER, Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.reading import Histogram
-from etcdscope.model.signal import (
-    RAFTVARS_SECONDS,
-    WAL_FSYNC,
-)
+from etcdscope.model.signal import WAL_FSYNC
 from etcdscope.model.window import Window
 
 # Fewer fsyncs than this say nothing about a disk.
@@ -212,7 +209,7 @@ def busy(window: Window, member: str) -> bool:
 
     /debug/vars only: half of the Status calls wait for the backend where the disk is slow.
     """
-    times = window.numbers(member, RAFTVARS_SECONDS, over=LATE_SPAN)
+    times = from_memory(window, member)
     return bool(times) and sum(1 for t in times if t > LATE) > BUSY_SHARE * len(times)
 
 

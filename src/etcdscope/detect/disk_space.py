@@ -8,6 +8,7 @@ from etcdscope.detect.files import full_by_log
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
+    DB_IN_USE_BYTES,
     DEFRAG_INFLIGHT,
     FS_BYTES,
     FS_FREE,
@@ -106,11 +107,17 @@ def room(window: Window, member: str, of: str, limits: Limits) -> Room | None:
     if free < limits["share"] * size and free < limits["warning_bytes"]:
         says = f"{_first(where)} fills up: {_size(free)} of {_size(size)} are left"
         return Room(Severity.WARNING, says, evidence)
-    lasts = _lasts(window, member, of, free)
+    lasts = None if _copy_fits(window, member, free) else _lasts(window, member, of, free)
     if lasts is not None and lasts < limits["lasts"] and free < 0.5 * size:
         says = f"{_first(where)} is full in {max(lasts / 60, 1):.0f} min at this rate"
         return Room(Severity.WARNING, f"{says}: {_size(free)} are left", evidence)
     return None
+
+
+def _copy_fits(window: Window, member: str, free: float) -> bool:
+    """Return whether a defragmentation fills it, which ends with a copy of what is in use."""
+    used = window.number(member, DB_IN_USE_BYTES, within=60.0)
+    return window.number(member, DEFRAG_INFLIGHT) == 1 and used is not None and used < free
 
 
 def _lasts(window: Window, member: str, of: str, free: float) -> float | None:

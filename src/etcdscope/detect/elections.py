@@ -14,11 +14,13 @@ from etcdscope.detect.leadership import changes
 from etcdscope.detect.testimony import leader
 from etcdscope.model.finding import CLUSTER, Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
-from etcdscope.model.signal import FLAGS, RAFT_LEAD, RAFT_STATE, RAFT_TERM, VERSION
+from etcdscope.model.signal import FLAGS, PROCESS_START, RAFT_LEAD, RAFT_STATE, RAFT_TERM, VERSION
 from etcdscope.model.window import Window
 
 # What etcd takes where nothing is said (embed/config.go), in milliseconds.
 DEFAULTS = {"heartbeat-interval": "100", "election-timeout": "1000"}
+# A rolling change goes from member to member within this time.
+ROUND = 600.0
 # A member that campaigned alone forces its election at once when it is back.
 FORCES_WITHIN = 8.0
 # For how long the change it forced is worth telling.
@@ -45,7 +47,8 @@ def timeouts_differ(window: Window, limits: Limits) -> Iterator[Finding]:
     Signal:  the flags of the members' command lines; the default where a flag is not given.
     Source:  cmdline at /debug/vars. Members with a configuration file are left out.
     Means:   one member was configured apart from the others.
-    Alike:   a rolling change of the timeouts, which differs for as long as it takes.
+    Alike:   a rolling change of the timeouts, which differs for as long as it takes: a note until
+             no member has been started for ten minutes.
     """
     known = {
         m: own
@@ -61,7 +64,7 @@ def timeouts_differ(window: Window, limits: Limits) -> Iterator[Finding]:
         told = ", ".join(f"{window.label(m)} {value} ms" for m, value in sorted(values.items()))
         yield Finding(
             CLUSTER,
-            Severity.WARNING if all_said else Severity.INFO,
+            Severity.WARNING if all_said and not _rolling(window) else Severity.INFO,
             f"The members' --{flag} differs: {told}",
             tuple(
                 window.evidence(
@@ -80,6 +83,12 @@ def timeouts_differ(window: Window, limits: Limits) -> Iterator[Finding]:
             " the members: if they are set, they may be alike; if not, they differ.",
         )
         return
+
+
+def _rolling(window: Window) -> bool:
+    """Return whether a member was started lately, so that the others may be on their way."""
+    starts = (window.number(m.id, PROCESS_START) for m in window.members)
+    return any(start is not None and window.now - start < ROUND for start in starts)
 
 
 # --- pre-vote ------------------------------------------------------------------------------------

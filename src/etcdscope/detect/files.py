@@ -27,7 +27,7 @@ _ANEW = (
     Step("Set its data aside, for whoever looks for the reason."),
     Step(
         "Add it again.",
-        "etcdctl --endpoints {leader_url} member add {member} --peer-urls https://{peer_host}:{peer_port}",
+        "etcdctl --endpoints {leader_url} member add {member} --peer-urls {peer_url}",
     ),
     Step(
         "Start it with an empty data directory and --initial-cluster-state=existing; it gets"

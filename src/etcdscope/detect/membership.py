@@ -149,7 +149,8 @@ def _stuck(window: Window, member: Member, lead: str, since: float) -> Finding |
     )
     moving = len({p.value for p in match}) > 1
     if share >= READY:
-        if since < PROMOTED_WITHIN:
+        # One that was there before us may have joined a moment ago.
+        if min(since, window.now - window.began) < PROMOTED_WITHIN:
             return None
         why, severity = "has caught up but was not promoted", Severity.WARNING
     elif not member.started:

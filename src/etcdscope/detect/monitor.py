@@ -121,8 +121,18 @@ def _failing(window: Window) -> Iterator[tuple[Subject, Look]]:
             continue
         if not look.member or not window.reachable(look.member) or look.at < window.now - 30.0:
             continue
-        if look.at > back_since(window, look.member):
+        if look.at > back_since(window, look.member) and not refused_as_learner(window, look):
             yield Subject.member(look.member), look
+
+
+def refused_as_learner(window: Window, look: Look) -> bool:
+    """Return whether etcd refuses the call to every learner, so that nothing is wrong there.
+
+    It takes Status and local reads only: isRPCSupportedForLearner in api/v3rpc/util.go.
+    """
+    member = window.member(look.member)
+    learns = member is not None and member.is_learner
+    return learns and look.failure is Failure.UNSUPPORTED and look.source in ("members", "hashes")
 
 
 def back_since(window: Window, member: str) -> float:

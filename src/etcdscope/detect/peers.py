@@ -28,7 +28,7 @@ APART = 4.0
     runbook=(
         Step("See what that host's resolver says.", "getent hosts {peer_host}"),
         Step("Correct the record, or the resolver; or name peers by address.",
-             "etcdctl member update {member_id} --peer-urls https://ADDRESS:{peer_port}"),
+             "etcdctl member update {member_id} --peer-urls {peer_scheme}://ADDRESS:{peer_port}"),
     ),
 )  # fmt: skip
 def peer_name_unresolvable(window: Window, limits: Limits) -> Iterator[Finding]:

@@ -37,6 +37,8 @@ LATE_SPAN = 5.0
 # Half of the Status calls wait for the backend where a disk is slow; those to /debug/vars never do.
 LATE_SHARE = 0.4
 TIMES_OTHERS = 3.0
+# A port is knocked on twice a second: the quickest of so many connections is the way itself.
+FLOOR_OF = 6
 # Where the kernel says that most periods were cut short, half as many late answers will do, and
 # those of the others do not matter: they may be late for another reason.
 THROTTLED = 0.5
@@ -46,7 +48,7 @@ ALONE_MEDIAN = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How a member's answers from memory have been: seconds, and the share that was late."""
+    """How a member's answers from memory have been, less the way: seconds, and the late share."""
 
     median: float
     late: float
@@ -56,13 +58,30 @@ class Answers:
 @once
 def answers(window: Window, member: str) -> Answers | None:
     """Return how the answers of the last seconds were; None with under six of them."""
-    status = window.numbers(member, STATUS_SECONDS, over=LATE_SPAN)
-    raftvars = window.numbers(member, RAFTVARS_SECONDS, over=LATE_SPAN)
+    way = way_to(window, member)
+    status = [t - way for t in window.numbers(member, STATUS_SECONDS, over=LATE_SPAN)]
+    raftvars = from_memory(window, member)
     times = status + raftvars
     if len(times) < 6 or not raftvars:
         return None
     late = sum(1 for t in times if t > LATE) / len(times)
     return Answers(median(times), late, sum(raftvars) / len(raftvars))
+
+
+def from_memory(window: Window, member: str) -> list[float]:
+    """Return what the last answers of /debug/vars took, less the way; they touch no disk."""
+    way = way_to(window, member)
+    return [t - way for t in window.numbers(member, RAFTVARS_SECONDS, over=LATE_SPAN)]
+
+
+@once
+def way_to(window: Window, member: str) -> float:
+    """Return how far away the member is: the floor of what its kernel takes to accept us.
+
+    From another region every answer is late by that, whatever the process does.
+    """
+    connects = window.numbers(member, CONNECT_SECONDS, over=LATE_SPAN)
+    return min(connects) if len(connects) >= FLOOR_OF else 0.0
 
 
 @once

@@ -217,14 +217,7 @@ def quorum_margin_zero(window: Window, limits: Limits) -> Iterator[Finding]:
     if margin > 0 or len(worth.counting) + len(worth.lagging) + len(worth.unsure) < window.quorum:
         return
     if margin == 0 and tolerance(total) == 0:
-        yield Finding(
-            CLUSTER,
-            Severity.WARNING,
-            f"{total} voters need {window.quorum}: no member may be lost, less than with one voter"
-            " alone",
-            (Evidence("voters", float(total), "count", 3.0, MEMBER_LIST.source),),
-        )
-        return
+        return  # two voters never have a margin: voters-even says so
     missing = worth.gone + worth.lagging
     if missing and not any((m := window.member(i)) and m.started for i in missing):
         return  # added and not started yet: member-never-started says so if it stays so
@@ -275,7 +268,10 @@ def voters_even(window: Window, limits: Limits) -> Iterator[Finding]:
         CLUSTER,
         Severity.INFO if total > 2 else Severity.WARNING,
         f"{total} voters tolerate {tolerance(total)} failure{'s' if tolerance(total) != 1 else ''},"
-        f" as {total - 1} do, with a larger quorum",
+        f" as {total - 1} do, with a larger quorum"
+        if total > 2
+        else f"{total} voters need {window.quorum}: no member may be lost, less than with one voter"
+        " alone",
         (
             Evidence(
                 "voters", float(total), "count", None, MEMBER_LIST.source, says="an even count"

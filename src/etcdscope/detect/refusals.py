@@ -74,7 +74,8 @@ def _judged(window: Window, limits: Limits, one: Told, key: str) -> Told | None:
 def refused(window: Window, limits: Limits) -> Iterator[Evidence]:
     """Give what our own looks have been told for some seconds, if etcd means itself by it."""
     for look in window.looks.values():
-        if look.failure is not Failure.REJECTED or window.now - look.since < limits["refused"]:
+        # By the looks themselves: one that is due once a minute has not gone on since.
+        if look.failure is not Failure.REJECTED or look.at - look.since < limits["refused"]:
             continue
         known = errors.in_text(look.detail)
         code = errors.BY_NAME.get(known.code) if known else None

@@ -1,5 +1,6 @@
 """What calls for a closer look before any detector speaks: it only costs a few scrapes."""
 
+from etcdscope.detect.monitor import DENIED
 from etcdscope.detect.network import trail
 from etcdscope.detect.testimony import leader
 from etcdscope.model.reading import Failure
@@ -15,12 +16,13 @@ def suspect(window: Window) -> bool:
         look for look in window.looks.values() if look.source not in ("hashes", "logs", "host")
     ]
     failures = {look.failure for look in asked}
-    if failures - {None, Failure.UNSUPPORTED}:
+    # What is denied stays denied, however closely metrics are read.
+    if failures - {None, Failure.UNSUPPORTED, *DENIED}:
         return True
     lead = leader(window)
-    return any(
-        window.number(m.id, LINEARIZABLE_OK) == 0
-        or window.word(m.id, RAFT_LEAD) == ""
+    voters = window.voters  # a learner refuses linearizable reads
+    return any(window.number(m.id, LINEARIZABLE_OK) == 0 for m in voters) or any(
+        window.word(m.id, RAFT_LEAD) == ""
         or (lead and m.id != lead and trail(window, lead, m.id) is not None)
         for m in window.members
     )

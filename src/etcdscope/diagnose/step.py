@@ -169,16 +169,32 @@ def _context(window: Window) -> Context:
     blanks: dict[str, Mapping[str, str]] = {"": common}
     for member in window.members:
         url = dialled.get(member.id, "")
-        client, peer = urlsplit(url), urlsplit((member.peer_urls or ("",))[0])
+        peer_url = (member.peer_urls or ("",))[0]
         own = {
             "member": member.label,
             "member_id": member.id,
             "endpoint": url,
-            "client_host": client.hostname,
-            "client_port": str(client.port or ""),
-            "peer_host": peer.hostname,
-            "peer_port": str(peer.port or ""),
+            "peer_url": peer_url,
+            **_parts("client", url),
+            **_parts("peer", peer_url),
         }
         blanks[member.id] = common | {k: v for k, v in own.items() if v}
     names = {m.id: m.label for m in window.members}
     return Context(cluster_id(window) or "unknown", names, blanks)
+
+
+def _parts(of: str, url: str) -> Mapping[str, str]:
+    """Return scheme, host and port of a URL; what it has none of is left out.
+
+    Members advertise what they were told: etcd takes a port past 65535 as well.
+    """
+    try:
+        split = urlsplit(url)
+        host, port = split.hostname, split.port
+    except ValueError:
+        return {}
+    return {
+        f"{of}_scheme": split.scheme,
+        f"{of}_host": host or "",
+        f"{of}_port": str(port or ""),
+    }

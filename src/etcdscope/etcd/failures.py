@@ -97,6 +97,8 @@ def of_words(words: str, code: str, where: str) -> EtcdError | None:
         return told(_F.UNAUTHENTICATED, where, words, words)
     if code == "PERMISSION_DENIED":
         return told(_F.PERMISSION_DENIED, where, words, words)
+    if "not supported for learner" in words:  # all but Status and local reads; until promoted
+        return told(_F.UNSUPPORTED, where, words, words)
     if code == "UNIMPLEMENTED" and ("unknown" in words or "not implemented" in words.lower()):
         return told(_F.UNSUPPORTED, where, words, words)
     if re.match(r"(etcdserver|mvcc|auth|lease|raft|client|rafthttp|context)\b.*: ?", words):

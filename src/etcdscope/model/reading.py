@@ -41,6 +41,15 @@ class Histogram:
         """Return how many values were counted."""
         return self.counts[-1] if self.counts else 0.0
 
+    def follows(self, before: "Histogram") -> bool:
+        """Return whether it is the one of before, grown; else the process began anew.
+
+        A young process that starts again may have counted more by the next look; one of another
+        version may have other bounds.
+        """
+        same = self.bounds == before.bounds
+        return same and all(b >= a for a, b in zip(before.counts, self.counts, strict=True))
+
 
 # float for gauges and counters, str for states, a Histogram, or a frozen fact such as a member list
 Value = float | str | Histogram | Hashable

@@ -23,6 +23,8 @@ R = TypeVar("R")
 SILENT = 3.0
 # A member list is as old as this at most, and so may the cluster be that its teller belongs to.
 SAME_CLUSTER = 15.0
+# Of a member that is in no list any more nothing is asked after this.
+LEFT = 3600.0
 # The sources whose success is an answer of etcd itself; a probe also succeeds in seeing nothing.
 ANSWERS = frozenset({"status", "raftvars", "metrics", "members"})
 # The sources that tell of a member, but whose endpoint is no address of it.
@@ -229,7 +231,7 @@ class Window:
         ]
         counted = [p.value for p in span if isinstance(p.value, Histogram)]
         for i in range(len(span) - 1, 0, -1):  # after a restart only what came since counts
-            if counted[i].count < counted[i - 1].count:
+            if not counted[i].follows(counted[i - 1]):
                 span, counted = span[i:], counted[i:]
                 break
         if len(span) < 2:
@@ -461,7 +463,28 @@ def _with_membership(window: Window, readings: Iterable[Reading]) -> Window:
     )
     advertised = {url.rstrip("/"): m.id for m in trusted.members for url in m.client_urls}
     endpoints = advertised | dict(window.endpoints)
-    return replace(window, members=trusted.members, members_at=at, endpoints=endpoints)
+    series = _without_the_gone(window, _ids(trusted))
+    return replace(
+        window, members=trusted.members, members_at=at, endpoints=endpoints, series=series
+    )
+
+
+def _without_the_gone(
+    window: Window, listed: frozenset[str]
+) -> Mapping[tuple[str, Signal], Mapping[str, Series]]:
+    """Return the series but for those of members that left long ago: no id ever comes back.
+
+    ``log:NAME`` and URLs stand for who is not known yet; of those there are few.
+    """
+    gone = {
+        (who, signal)
+        for (who, signal), by_key in window.series.items()
+        if who and ":" not in who and who not in listed
+        and all(s[-1].at < window.now - max(signal.keep, LEFT) for s in by_key.values() if s)
+    }  # fmt: skip
+    if not gone:
+        return window.series
+    return {at: by_key for at, by_key in window.series.items() if at not in gone}
 
 
 def _ids(listed: MemberList) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
@@ -17,6 +16,7 @@ from etcdscope.sources.node_exporter import Exporter
 from etcdscope.sources.pages import Pages
 from etcdscope.sources.procfs.here import Here
 from etcdscope.sources.procfs.sockets import Address, plain
+from etcdscope.sources.threads import in_thread
 
 # Names seldom lead elsewhere; a resolver that hangs is asked again after that.
 RESOLVED_FOR = 60.0
@@ -92,34 +92,3 @@ async def _resolve(host: str) -> tuple[Address, ...]:
             found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
             return tuple(dict.fromkeys(plain(ip_address(to[0])) for *_, to in found))
     return ()
-
-
-def in_thread(
-    work: Callable[[], tuple[Observation, ...] | None],
-) -> "asyncio.Future[tuple[Observation, ...] | None]":
-    """Do what may block for as long as a disk hangs, in a thread that nobody must wait for.
-
-    The threads of ``asyncio.to_thread`` would keep the agent from ending.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[tuple[Observation, ...] | None] = loop.create_future()
-
-    def tell(result: tuple[Observation, ...] | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error:
-            done.set_exception(error)
-        else:
-            done.set_result(result)
-
-    def run() -> None:
-        result, failed = None, None
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
-            failed = error
-        with suppress(RuntimeError):  # the loop is gone
-            loop.call_soon_threadsafe(tell, result, failed)
-
-    threading.Thread(target=run, name="host", daemon=True).start()
-    return done

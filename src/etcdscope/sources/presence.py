@@ -11,6 +11,7 @@ from etcdscope.etcd.settings import Security
 from etcdscope.model.ports import Pace
 from etcdscope.model.reading import Failure, Observation, Reading
 from etcdscope.model.signal import FAREWELL, PORT_STATE, PRESENCE
+from etcdscope.sources.knock import advertised_port
 from etcdscope.sources.looking import Looking
 
 # How long one look waits for the member to leave.
@@ -74,9 +75,10 @@ class PresenceSource:
             refused = error.failure in {Failure.REFUSED, Failure.CLOSED}
             self._pauses[endpoint] = PAUSE_SECONDS if refused else LONG_PAUSE_SECONDS
             return looking.failed(error)
+        peer = self._peer(endpoint)
         try:
             async with asyncio.timeout(self._stay_seconds):
-                left = await attended.departure(self._peer(endpoint))
+                left = await attended.departure(peer if advertised_port(peer) else "")
         except TimeoutError:
             return looking.gave([Observation(PRESENCE, "present")])
         self._held.pop(endpoint).close()

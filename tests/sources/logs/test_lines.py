@@ -139,10 +139,12 @@ async def test_a_file_that_we_may_not_read(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_hangs_holds_one_thread(tmp_path: Path) -> None:
-    hangs, calls = threading.Event(), list[Path]()
+    """Nobody waits for it, not even the end of the agent."""
+    hangs, calls, threads = threading.Event(), list[Path](), list[threading.Thread]()
 
     def opening(path: Path) -> BinaryIO:
         calls.append(path)
+        threads.append(threading.current_thread())
         hangs.wait(10)
         raise FileNotFoundError
 
@@ -155,6 +157,7 @@ async def test_a_disk_that_hangs_holds_one_thread(tmp_path: Path) -> None:
 
     assert "there is no file" in (await failing(lines)).detail
     assert len(calls) == 1
+    assert [thread.daemon for thread in threads] == [True]
 
 
 async def test_of_a_huge_file_the_end_is_read(tmp_path: Path, following: Following) -> None:

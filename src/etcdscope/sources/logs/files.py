@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from etcdscope.model.reading import Failure
 from etcdscope.sources.logs.lines import CHUNK, MOST_BEHIND, POLL, TAIL, LinesError, Splitter
+from etcdscope.sources.threads import in_thread
 
 # Of lines that were read but not taken yet.
 _BATCH = 4000
@@ -52,7 +53,7 @@ class FileLines:
     async def _more(self) -> bool:
         """Read on in a thread, for the file may lie on the very disk that hangs: in one at most."""
         if self._reading is None:
-            self._reading = asyncio.ensure_future(asyncio.to_thread(self._read))
+            self._reading = in_thread(self._read)
         reading = self._reading
         try:
             return await asyncio.shield(reading)
