@@ -11,9 +11,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What `make test` runs for real; etcdscope.lab.programs says where each comes from.
 PROGRAMS := etcd@3.4 etcd@3.5 etcd@3.5.1 etcdctl@3.4 etcdctl@3.5 prometheus@3.5 promtool@3.5 alertmanager@0.33
-# Two lanes, a file stays in one. Tests on real clusters mostly wait. What a busy machine spoils there
-# is tried once more, and the summary says so (R).
+# Lanes; a file stays in one. Tests on real clusters mostly wait, so that three share two cores. What a
+# busy machine spoils there is tried once more, and the summary says so (R).
 LANES := -n 2 --dist loadfile
+LIVE_LANES := -n 3 --dist loadfile --reruns 1
 # Arguments of `make bench-faults`; docs/benchmarks.md tells of them.
 BENCH ?=
 
@@ -29,7 +30,7 @@ demo: $(VENV)/runtime ## a real local cluster, real faults and a tour
 setup: $(VENV)/dev ## everything that check and test need, in .venv
 
 .PHONY: check
-check: $(VENV)/dev ## format, lint, types, rooms, unit tests: under a minute, no network
+check: $(VENV)/dev ## format, lint, types, rooms, unit tests: two minutes, no network
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -39,7 +40,7 @@ check: $(VENV)/dev ## format, lint, types, rooms, unit tests: under a minute, no
 .PHONY: test
 test: check ## check, then the tests that break a real etcd
 	$(BIN)/python -m etcdscope.lab.programs $(PROGRAMS)
-	$(BIN)/python -m pytest -q -m etcd $(LANES) --reruns 1
+	$(BIN)/python -m pytest -q -m etcd $(LIVE_LANES)
 
 .PHONY: format
 format: $(VENV)/dev ## let ruff write the code's form
