@@ -56,6 +56,7 @@ SNAPSHOT_PIECE = 32 * 1024
             "client_share": 0.2, "times_before": 3.0, "refused": 5.0},
     opens_after=2.0,
     closes_after=6.0,
+    momentary=True,  # counted over seconds: it outlasts its cause, and must not keep it open
     impact="Those calls fail; clients see the error that is named.",
     runbook=(
         Step(
