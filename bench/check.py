@@ -8,6 +8,7 @@ three members without load. Prints a row of a Markdown table, and how it was tak
 
 import argparse
 import asyncio
+import compileall
 import os
 import platform
 import statistics
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import etcdscope
 from etcdscope.lab.cluster import Lab
 from etcdscope.lab.programs import find
 from etcdscope.lab.spec import LabSpec
@@ -46,6 +48,7 @@ async def main() -> int:
     asked = parser.parse_args()
     etcdctl = await asyncio.to_thread(find, "etcdctl", asked.etcd)
     ours_path = Path(sys.executable).with_name("etcdscope")
+    compileall.compile_dir(Path(etcdscope.__file__).parent, quiet=2)  # as pip installs it
     async with Lab.start(LabSpec(members=3, version=asked.etcd, network="loopback")) as lab:
         where = lab.endpoints[0]
         commands = (

@@ -135,6 +135,7 @@ STEADY = [100 * i for i in range(LOOKS)]
 BURSTS = [100 * max(i - i % 2 - 3, 0) for i in range(LOOKS)]  # 1.5 to 2 s behind
 PAUSES = [100 * (i - i % 6) for i in range(LOOKS)]  # every three seconds all comes through
 STANDS = [100 * min(i, 8) for i in range(LOOKS)]
+MENDED = [10 * min(max(i - 4, 0), 2) + 40 * max(i - LOOKS + 3, 0) for i in range(LOOKS)]
 CATCHES_UP = [STEADY[i] - (LOOKS - i) * 60 for i in range(LOOKS)]
 QUICK_DISK: Told = {WAL_FSYNC: ago((5.1, counted()), (0.1, counted(ms2=50)))}
 SLOW_DISK: Told = {WAL_FSYNC: ago((5.1, counted()), (0.1, counted(ms300=10)))}
@@ -154,6 +155,7 @@ def trailing(match: list[int], m3: Told | None = None) -> Window:
         pytest.param(trailing(BURSTS), True, id="in bursts"),
         pytest.param(trailing(PAUSES), False, id="it catches up each time: too little to tell"),
         pytest.param(trailing(STANDS), False, id="it stands still: cut, or frozen"),
+        pytest.param(trailing(MENDED), False, id="it was cut, and is mended"),
         pytest.param(trailing(CATCHES_UP), False, id="it is catching up"),
         pytest.param(trailing(BURSTS, SLOW_DISK), False, id="its disk is slow"),
         pytest.param(trailing(BURSTS, STARVED), False, id="it is short of CPU"),

@@ -253,6 +253,9 @@ _ALSO_LOSES = (
 
 # What comes through twice, this many seconds apart, comes through a lossy link, not a mended one.
 AGAIN = 0.9
+# TCP tries again after 0.2 s, 0.4 s and so on: a link that loses a third brings something through
+# within seconds. After longer silence it was cut, and what comes now is its mending.
+WAS_CUT = 8.0
 # And the first of it comes soon; after longer nothing the link was cut, and is being mended.
 SOON = 3.0
 # Two looks at the leader are half a second apart: one look behind is no delay, two are.
@@ -397,14 +400,16 @@ def _in_bursts(window: Window, behind: Trail) -> bool:
 def _trickles(window: Window, lead: str, member: str, behind: Trail) -> bool:
     """Return whether something has come through again and again since it fell behind.
 
-    Once is not enough: so it looks when a cut link is mended.
+    Once is not enough: so it looks when a cut link is mended. Nor is it around a long silence.
     """
     through = list(behind.moved)
     for witness, far in ((lead, member), (member, lead)):
         points = window.points(witness, PEER_RECEIVED_BYTES, far, over=window.now - behind.since)
         through += [b.at for a, b in pairwise(points) if b.value != a.value]
-    soon = bool(through) and min(through) - behind.since <= SOON
-    return soon and max(through) - min(through) >= AGAIN
+    through.sort()
+    soon = bool(through) and through[0] - behind.since <= SOON
+    silent = max((b - a for a, b in pairwise(through)), default=0.0)
+    return soon and through[-1] - through[0] >= AGAIN and silent < WAS_CUT
 
 
 def _disk_is_fine(window: Window, member: str, since: float) -> bool:
