@@ -85,6 +85,7 @@ def apply_lag(window: Window, limits: Limits) -> Iterator[Finding]:
     limits={"warning": 2},
     opens_after=3.0,
     closes_after=3.0,
+    momentary=True,  # what failed a moment ago must not keep open what is over
     impact="Writes through this member end in timeouts.",
     runbook=(
         Step(
