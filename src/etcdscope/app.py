@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from etcdscope.detect.advertised import elsewhere
 from etcdscope.detect.catalog import DETECTORS
-from etcdscope.diagnose.step import State, step
+from etcdscope.diagnose.step import REST, State, step
 from etcdscope.engine import Deliver, Engine, SystemClock
 from etcdscope.etcd.client import EtcdClient
 from etcdscope.etcd.http import HttpClient
@@ -102,7 +102,14 @@ async def check(
 
     logs = _logs(settings, lambda: engine.state.window) if settings.logs else None
     async with _engine(
-        settings, clock, tell, tick=CHECK_TICK, presence=False, hashes=observe > 0, logs=logs
+        settings,
+        clock,
+        tell,
+        tick=CHECK_TICK,
+        rest=0.0,
+        presence=False,
+        hashes=observe > 0,
+        logs=logs,
     ) as engine:
         running = asyncio.create_task(engine.run())
         try:
@@ -223,6 +230,7 @@ async def _engine(
     deliver: Deliver,
     *,
     tick: float = 0.25,
+    rest: float = REST,
     presence: bool = True,
     hashes: bool = True,
     own: Callable[[], Iterable[Observation]] = tuple,
@@ -272,7 +280,7 @@ async def _engine(
         )
         engine = Engine(
             clock=clock,
-            state=State(DETECTORS, settings.limits),
+            state=State(DETECTORS, settings.limits, rest=rest),
             sources=(
                 *_sources(access, client, http, peer, presence=held),
                 *compared,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from etcdscope.model.finding import BlindSpot, Finding, Limits
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import Signal
-from etcdscope.model.window import Window
+from etcdscope.model.window import Window, once
 
 Judge = Callable[[Window, Limits], Iterator[Finding | BlindSpot]]
 
@@ -42,17 +42,19 @@ class Detector:
 
     def look(self, window: Window, limits: Limits | None = None) -> Iterator[Finding | BlindSpot]:
         """Judge the members of which all that is needed was seen."""
-        able = tuple(m.id for m in window.members if self.able(window, m.id))
-        for found in self.judge(replace(window, judgeable=able), limits or self.limits):
+        for found in self.judge(_judgeable(window, self.needs), limits or self.limits):
             yield replace(found, detector=self.id)
-
-    def able(self, window: Window, member: str) -> bool:
-        """Return whether all that this detector needs was seen of the member lately."""
-        return all(window.fresh(member, need) for need in self.needs)
 
     def __call__(self, window: Window, limits: Limits | None = None) -> list[Finding]:
         """Return the findings alone."""
         return [found for found in self.look(window, limits) if isinstance(found, Finding)]
+
+
+@once
+def _judgeable(window: Window, needs: tuple[Signal, ...]) -> Window:
+    """Return the window as a detector gets it: with who can be judged by what it needs."""
+    able = tuple(m.id for m in window.members if all(window.fresh(m.id, n) for n in needs))
+    return replace(window, judgeable=able)
 
 
 def detector(

@@ -19,7 +19,8 @@ def judge(
     """Return all findings and blind spots of the window."""
     findings: list[Finding] = []
     blind_spots: list[BlindSpot] = []
-    window = replace(window, memo={})
+    if window.memo is None:
+        window = replace(window, memo={})
     for detector in detectors:
         try:
             for found in detector.look(window, (limits or {}).get(detector.id)):
