@@ -31,7 +31,7 @@ from etcdscope.sources.ports import AdvertisedSource, PortsSource
 from etcdscope.sources.presence import PresenceSource
 from etcdscope.sources.probe import ProbeSource
 from etcdscope.sources.raftvars import RaftvarsSource
-from etcdscope.sources.status import StatusSource
+from etcdscope.sources.status import StatusSource, raft_is_seen
 from etcdscope.store.memories import Memories
 
 if TYPE_CHECKING:
@@ -257,6 +257,9 @@ async def _engine(
         def peer(endpoint: str) -> str:
             return _peer_url(engine.state.window, endpoint)
 
+        def relieved() -> bool:
+            return raft_is_seen(engine.state.window)
+
         def names(endpoint: str) -> tuple[str, ...]:
             return _names(engine.state.window, endpoint)
 
@@ -282,7 +285,7 @@ async def _engine(
             clock=clock,
             state=State(DETECTORS, settings.limits, rest=rest),
             sources=(
-                *_sources(access, client, http, peer, presence=held),
+                *_sources(access, client, http, peer, relieved, presence=held),
                 *compared,
                 hosts,
                 AdvertisedSource(
@@ -311,13 +314,14 @@ def _sources(
     client: Callable[[str], EtcdClient],
     http: HttpClient,
     peer: Callable[[str], str],
+    relieved: Callable[[], bool],
     *,
     presence: PresenceSource | None,
 ) -> tuple[Source, ...]:
     """Return the sources in the order in which their first looks start."""
     security = access.security
     always: tuple[Source, ...] = (
-        StatusSource(client),
+        StatusSource(client, relieved),
         MembersSource(client),
         RaftvarsSource(http),
         MetricsSource(http),

@@ -26,7 +26,7 @@ from etcdscope.model.signal import (
     RAFT_COMMIT,
     RAFT_LEAD,
 )
-from etcdscope.model.window import Window
+from etcdscope.model.window import Window, once
 
 # etcd keeps 5 000 entries for members that fall behind (SnapshotCatchUpEntries); a member further
 # back than that needs a snapshot before its vote is of use.
@@ -45,6 +45,7 @@ class Voters:
     unsure: tuple[str, ...]  # silent, and nobody could testify yet
 
 
+@once
 def voters(window: Window) -> Voters:
     """Sort the voters of the trusted member list by what they are worth now."""
     sorted_: dict[str, list[str]] = {"counting": [], "lagging": [], "gone": [], "unsure": []}

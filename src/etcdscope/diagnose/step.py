@@ -49,6 +49,7 @@ class State:
     told: Verdict | None = None
     rest: float = REST
     judged_at: float = float("-inf")
+    context: Context = field(default_factory=lambda: Context("unknown", {}, {}))
     signs: Mapping[Hashable, float] = field(default_factory=dict)
     suspect: bool = False
 
@@ -81,13 +82,15 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     The readings that came in since the last step, in order of arrival; ``now`` in unix seconds.
     """
     window = slide(state.window, readings, now)
-    memory = remember(_given(readings) or window.memory, window)
-    window = replace(window, memory=memory, memo={})
-    judged, judged_at = state.judged, state.judged_at
+    judged, judged_at, context = state.judged, state.judged_at, state.context
     if now - judged_at >= state.rest or state.suspect or news(state.window, readings):
+        memory = remember(_given(readings) or window.memory, window)
+        window = replace(window, memory=memory, memo={})
         judged, judged_at = judge(state.detectors, window, state.limits), now
+        context = replace(_context(window), unseen=judged.blind_spots)
+    else:
+        window = replace(window, memo={})
     catalog = {d.id: d for d in state.detectors}
-    context = replace(_context(window), unseen=judged.blind_spots)
     tracking, effects = follow(state.tracking, judged.findings, now, catalog, context)
     blind, sighted = _blindness(state.blind, judged.blind_spots, now, context)
     moved = replace(
@@ -96,6 +99,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
         tracking=tracking,
         judged=judged,
         judged_at=judged_at,
+        context=context,
         blind=blind,
     )
     since = {s: state.signs.get(s, now) for s in (*signs(window), *_told(moved))}
