@@ -97,7 +97,7 @@ def test_alarms_are_read_from_the_errors(
 def test_status_is_asked_less_often_where_raft_is_seen(
     raftvars: dict[str, Failure | None], cadence: float
 ) -> None:
-    asked = [("status", "m1", None), ("status", "m2", None)]
+    asked: list[tuple[str, str, Failure | None]] = [("status", "m1", None), ("status", "m2", None)]
     asked += [("raftvars", endpoint, failure) for endpoint, failure in raftvars.items()]
     looks = {(s, e): Look(s, e, e, at=1.0, since=1.0, failure=f) for s, e, f in asked}
 

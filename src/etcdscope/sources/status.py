@@ -36,8 +36,8 @@ class TellsStatus(Protocol):
         ...
 
 
-# That a member fell silent is seen by its answers, which are wanted twice a second. Where raft's own
-# status brings them, this one only brings sizes, indexes and alarms.
+# That a member fell silent is seen by its answers, which are wanted twice a second. Where raft's
+# own status brings them, this one only brings sizes, indexes and alarms.
 ALONE = Pace(cadence=0.5, patience=1.0)
 RELIEVED = Pace(cadence=1.0, patience=1.0, zoomed=0.5)
 
