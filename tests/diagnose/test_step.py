@@ -21,6 +21,7 @@ from etcdscope.model.finding import Finding, Limits, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Step
 from etcdscope.model.reading import Failure, Histogram, Observation, Reading, Value
 from etcdscope.model.signal import (
+    CURRENT_REVISION,
     DB_BYTES,
     LEADER,
     MEMBER_LIST,
@@ -355,3 +356,30 @@ def test_no_reading_is_too_strange(sweeps: list[tuple[float, list[Reading]]]) ->
         state, _ = step(state, seen, now)
 
         assert [f.traceback for f in state.judged.findings if f.traceback] == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "run"),
+    [
+        pytest.param(5, "compact OLD_REVISION", id="what came since is not known yet"),
+        pytest.param(30, "compact 2000", id="the revision of ten minutes ago"),
+    ],
+)
+def test_history_is_compacted_up_to_what_clients_under_way_need(minutes: int, run: str) -> None:
+    @detector("tidy", runbook=(Step("Compact.", "compact {old_revision}"),))
+    def tidy(window: Window, limits: Limits) -> Iterator[Finding]:
+        """Accuse."""
+        yield Finding(Subject.member("a1"), Severity.WARNING, "it is so")
+
+    state = State((tidy,))
+    members = MemberList((Member("a1", "m1", (), ("http://m1:2379",)),), linearizable=True)
+    for minute in range(minutes + 1):
+        now = T0 + 60 * minute
+        told = (
+            Observation(MEMBER_LIST, members),
+            Observation(CURRENT_REVISION, 100.0 * minute),
+        )
+        state, _ = step(state, [Reading("members", "http://m1:2379", now, 0, "a1", told)], now)
+
+    (incident,) = state.incidents
+    assert incident.runbook[0].run == run

@@ -19,7 +19,8 @@ class Detector:
     it can speak. ``opens_after``: seconds a finding must hold before it makes an incident; longer
     for symptoms, so that their cause can speak first. ``closes_after``: seconds of absence before
     it is over. ``momentary``: an event that was, which keeps no incident open. ``planned``: work
-    that somebody does on purpose; what it explains is told as info.
+    that somebody does on purpose; what it explains is told as info. ``eases``: by what limits are
+    multiplied for a finding that stands, so that it does not come and go at the edge.
     """
 
     id: str
@@ -34,6 +35,12 @@ class Detector:
     planned: bool = False
     impact: str = ""
     runbook: tuple[Step, ...] = ()
+    eases: Mapping[str, float] = field(default_factory=dict)
+
+    def eased(self, limits: Limits | None) -> Limits:
+        """Return the limits at which a finding that stands is over."""
+        values = (limits or self.limits).values
+        return Limits({name: value * self.eases.get(name, 1.0) for name, value in values.items()})
 
     @property
     def manual(self) -> str:
@@ -69,6 +76,7 @@ def detector(
     planned: bool = False,
     impact: str = "",
     runbook: tuple[Step, ...] = (),
+    eases: Mapping[str, float] | None = None,
 ) -> Callable[[Judge], Detector]:
     """Turn a judge into a detector; its family is the file it stands in."""
 
@@ -86,6 +94,7 @@ def detector(
             planned=planned,
             impact=impact,
             runbook=runbook,
+            eases=eases or {},
         )
 
     return wrap

@@ -16,7 +16,7 @@ from etcdscope.model.finding import BlindSpot, Limits, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Incident, Judged, Level, Verdict
 from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Reading
-from etcdscope.model.signal import MEMORY
+from etcdscope.model.signal import CURRENT_REVISION_LONG, MEMORY
 from etcdscope.model.window import Window, slide
 
 # An incident taken over from before a restart of ours is not closed before we could look again.
@@ -25,6 +25,9 @@ TAKEN_OVER = 10.0
 SPEAKS_AFTER = 2.0
 # A blind spot is told once it has lasted this long.
 BLIND_AFTER = 2.0
+# A paginated list and a watch that reconnects go on from a revision of minutes ago; the API server
+# compacts what is five minutes old.
+NEEDED_FOR = 600.0
 # While nothing is suspect and no word has changed, amounts alone are judged once a second: every
 # fourth tick, less what ticks are early. A hard fault shows in words and in looks that fail.
 REST = 0.9
@@ -86,7 +89,8 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     if now - judged_at >= state.rest or state.suspect or news(state.window, readings):
         memory = remember(_given(readings) or window.memory, window)
         window = replace(window, memory=memory, memo={})
-        judged, judged_at = judge(state.detectors, window, state.limits), now
+        standing = {finding.key for finding in judged.findings}
+        judged, judged_at = judge(state.detectors, window, state.limits, standing), now
         context = replace(_context(window), unseen=judged.blind_spots)
     else:
         window = replace(window, memo={})
@@ -193,6 +197,7 @@ def _context(window: Window) -> Context:
         "endpoints": ",".join(dialled.values()),
         "leader_url": dialled.get(lead, ""),
         "best_follower_id": best,
+        "old_revision": _old_revision(window),
         "followers_first": " ".join([*followers, *([dialled[lead]] if lead in dialled else [])]),
     }
     common = {k: v for k, v in common.items() if v}
@@ -211,6 +216,17 @@ def _context(window: Window) -> Context:
         blanks[member.id] = common | {k: v for k, v in own.items() if v}
     names = {m.id: m.label for m in window.members}
     return Context(cluster_id(window) or "unknown", names, blanks)
+
+
+def _old_revision(window: Window) -> str:
+    """Return the highest revision that is older than what clients under way may still need."""
+    seen = [
+        point.value
+        for m in window.members
+        for point in window.points(m.id, CURRENT_REVISION_LONG, over=2 * NEEDED_FOR)
+        if point.at <= window.now - NEEDED_FOR and isinstance(point.value, (int, float))
+    ]
+    return f"{max(seen):.0f}" if seen else ""
 
 
 def _parts(of: str, url: str) -> Mapping[str, str]:
