@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from etcdscope.detect.advertised import elsewhere
 from etcdscope.detect.catalog import DETECTORS
-from etcdscope.diagnose.step import State, step
+from etcdscope.diagnose.step import REST, State, step
 from etcdscope.engine import Deliver, Engine, SystemClock
 from etcdscope.etcd.client import EtcdClient
 from etcdscope.etcd.http import HttpClient
@@ -31,7 +31,7 @@ from etcdscope.sources.ports import AdvertisedSource, PortsSource
 from etcdscope.sources.presence import PresenceSource
 from etcdscope.sources.probe import ProbeSource
 from etcdscope.sources.raftvars import RaftvarsSource
-from etcdscope.sources.status import StatusSource
+from etcdscope.sources.status import StatusSource, raft_is_seen
 from etcdscope.store.memories import Memories
 
 if TYPE_CHECKING:
@@ -102,7 +102,14 @@ async def check(
 
     logs = _logs(settings, lambda: engine.state.window) if settings.logs else None
     async with _engine(
-        settings, clock, tell, tick=CHECK_TICK, presence=False, hashes=observe > 0, logs=logs
+        settings,
+        clock,
+        tell,
+        tick=CHECK_TICK,
+        rest=0.0,
+        presence=False,
+        hashes=observe > 0,
+        logs=logs,
     ) as engine:
         running = asyncio.create_task(engine.run())
         try:
@@ -223,6 +230,7 @@ async def _engine(
     deliver: Deliver,
     *,
     tick: float = 0.25,
+    rest: float = REST,
     presence: bool = True,
     hashes: bool = True,
     own: Callable[[], Iterable[Observation]] = tuple,
@@ -249,6 +257,9 @@ async def _engine(
         def peer(endpoint: str) -> str:
             return _peer_url(engine.state.window, endpoint)
 
+        def relieved() -> bool:
+            return raft_is_seen(engine.state.window)
+
         def names(endpoint: str) -> tuple[str, ...]:
             return _names(engine.state.window, endpoint)
 
@@ -272,9 +283,9 @@ async def _engine(
         )
         engine = Engine(
             clock=clock,
-            state=State(DETECTORS, settings.limits),
+            state=State(DETECTORS, settings.limits, rest=rest),
             sources=(
-                *_sources(access, client, http, peer, presence=held),
+                *_sources(access, client, http, peer, relieved, presence=held),
                 *compared,
                 hosts,
                 AdvertisedSource(
@@ -303,13 +314,14 @@ def _sources(
     client: Callable[[str], EtcdClient],
     http: HttpClient,
     peer: Callable[[str], str],
+    relieved: Callable[[], bool],
     *,
     presence: PresenceSource | None,
 ) -> tuple[Source, ...]:
     """Return the sources in the order in which their first looks start."""
     security = access.security
     always: tuple[Source, ...] = (
-        StatusSource(client),
+        StatusSource(client, relieved),
         MembersSource(client),
         RaftvarsSource(http),
         MetricsSource(http),

@@ -92,7 +92,8 @@ class Engine:
                 woke = self._clock.now()
                 self._observe_ourselves(woke, max(late, 0.0))
                 self.judge(woke)
-                self._look_where_needed(group)
+                if self.state.judged_at == woke:  # else nothing has turned
+                    self._look_where_needed(group)
 
     def remember(self, readings: Sequence[Reading]) -> None:
         """Take in what an earlier life of ours had seen, to be judged with the first sweep."""

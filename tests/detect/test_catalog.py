@@ -43,8 +43,8 @@ CAUSES = _words(
 ADDED = frozenset({"source-blind", "log-unreadable", "identity-changed", "host-unseen"})
 BLANKS = _words(
     """
-    endpoints leader_url best_follower_id followers_first member member_id endpoint client_host
-    client_port peer_host peer_port peer_url peer_scheme
+    endpoints leader_url best_follower_id old_revision followers_first member member_id endpoint
+    client_host client_port peer_host peer_port peer_url peer_scheme
     """
 )
 

@@ -4,6 +4,7 @@ import pytest
 from tests.detect.windows import NOW, Told, ago, found, refused, window
 
 from etcdscope.detect.leadership import changes, leader_changed, leader_flapping, leader_missing
+from etcdscope.model.finding import Severity
 from etcdscope.model.signal import FAREWELL, LEAD_TRANSFEREE, RAFT_LEAD, RAFT_STATE, RAFT_TERM
 
 
@@ -38,6 +39,15 @@ def test_leader_is_missing_when_no_voter_knows_one(leads: tuple[str, ...], said:
     )
 
     assert found(leader_missing, seen) == ([("cluster", "critical")] if said else [])
+
+
+def test_one_witness_of_three_is_no_proof_that_nobody_leads() -> None:
+    seen = window({"m1": {RAFT_LEAD: "", RAFT_STATE: "pre-candidate"}})
+
+    (finding,) = leader_missing(seen)
+
+    assert finding.severity is Severity.WARNING
+    assert finding.confidence < 0.7
 
 
 def test_what_a_member_that_is_gone_said_last_is_no_leader() -> None:

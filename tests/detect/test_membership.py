@@ -52,6 +52,25 @@ def test_voter_that_does_not_come_has_never_started(
     assert found(member_never_started, seen) == said
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        pytest.param(59.0, [("m6", "info")], id="somebody is starting it"),
+        pytest.param(60.0, [("m6", "warning")], id="nobody did"),
+    ],
+)
+def test_voter_that_does_not_come_is_a_note_at_first_where_one_may_still_be_lost(
+    seconds: float, said: list[tuple[str, str]]
+) -> None:
+    seen = window(
+        {"m1": {MEMBER_LIST: listed_since(seconds, "m6")}},
+        members="m1 m2 m3 m4 m5 m6",
+        unstarted="m6",
+    )
+
+    assert found(member_never_started, seen) == said
+
+
 def test_voter_without_a_name_at_our_first_look_was_added_before() -> None:
     seen = window(
         {"m1": {MEMBER_LIST: listed_since(0.5)}},
@@ -88,7 +107,8 @@ def leader(match: Seen, commit: int = 1000) -> Told:
     ("match", "unstarted", "seconds", "said"),
     [
         pytest.param([0, 0], "m4", 5, [], id="it is just being added"),
-        pytest.param([0, 0], "m4", 7, [("m4", "warning")], id="it never joined"),
+        pytest.param([0, 0], "m4", 7, [("m4", "info")], id="somebody is starting it"),
+        pytest.param([0, 0], "m4", 61, [("m4", "warning")], id="it never joined"),
         pytest.param(ago((8, 100), (0, 500)), "", 60, [], id="it is catching up"),
         pytest.param(ago((4, 100), (0, 100)), "", 60, [], id="it has stood still for a moment"),
         pytest.param(ago((8, 100), (0, 100)), "", 60, [("m4", "warning")], id="it stands still"),

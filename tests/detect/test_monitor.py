@@ -15,7 +15,7 @@ from etcdscope.detect.monitor import (
     source_blind,
     store_failing,
 )
-from etcdscope.detect.suspicion import suspect
+from etcdscope.detect.suspicion import signs
 from etcdscope.model.finding import BlindSpot
 from etcdscope.model.reading import Failure
 from etcdscope.model.signal import (
@@ -182,7 +182,7 @@ def test_a_log_that_cannot_be_read_is_one_blind_spot(
     assert blind(log_unreadable, seen) == [("logs", "m1")]
     assert blind(source_blind, seen) == []
     assert blind(monitor_permission_denied, seen) == []
-    assert not suspect(window(looks=[unread]))
+    assert not list(signs(window(looks=[unread])))
 
 
 @pytest.mark.parametrize(
@@ -199,4 +199,4 @@ def test_a_log_that_cannot_be_read_is_one_blind_spot(
     ],
 )
 def test_what_calls_for_a_closer_look(seen: Window, said: bool) -> None:
-    assert suspect(seen) is said
+    assert bool(list(signs(seen))) is said

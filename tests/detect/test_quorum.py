@@ -105,6 +105,32 @@ def test_without_any_survivor_a_lost_quorum_is_less_sure_than_our_own_cut() -> N
     assert finding.next_test
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        pytest.param(1.5, [], id="a machine that was paused for a moment"),
+        pytest.param(2.0, [("cluster", "critical")], id="for longer than that"),
+    ],
+)
+def test_where_nobody_answers_a_pause_is_waited_for(
+    seconds: float, said: list[tuple[str, str]]
+) -> None:
+    everybody = ("m1", "m2", "m3")
+    seen = window(
+        {m: {PORT_STATE: {"client": "open", "peer": "open"}} for m in everybody},
+        away={m: timing_out(seconds) for m in everybody},
+    )
+
+    assert found(quorum_lost, seen) == said
+
+
+def test_where_nobody_answers_and_nobody_listens_nothing_is_waited_for() -> None:
+    everybody = ("m1", "m2", "m3")
+    seen = window(dict.fromkeys(everybody, CLOSED), away={m: refused(0.5) for m in everybody})
+
+    assert found(quorum_lost, seen) == [("cluster", "critical")]
+
+
 def test_proof_of_service_from_before_the_loss_does_not_count() -> None:
     closed: Told = {PORT_STATE: {"client": ago((0.2, "refused")), "peer": ago((0.2, "refused"))}}
     survivor = FOLLOWS | {LINEARIZABLE_OK: ago((0.5, 1.0))}

@@ -6,10 +6,10 @@ from tests.detect.windows import NOW, Told, ago, found, window
 from etcdscope.detect.space import (
     db_fragmented,
     db_size_uneven,
-    mib,
     quota_exhausted,
     quota_near,
 )
+from etcdscope.model.amounts import size as mib
 from etcdscope.model.cluster import Alarm
 from etcdscope.model.signal import (
     ALARMS,

@@ -1,6 +1,7 @@
 """The one step of judgement: pure, and never at a loss."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -12,13 +13,23 @@ from tests.scenarios.story import Event
 from tests.scenarios.verbs import happen
 
 from etcdscope.detect.catalog import DETECTORS
-from etcdscope.detect.detector import detector
-from etcdscope.diagnose.step import BLIND_AFTER, TAKEN_OVER, State, step
+from etcdscope.detect.detector import Detector, detector
+from etcdscope.detect.suspicion import STANDING
+from etcdscope.diagnose.step import BLIND_AFTER, REST, TAKEN_OVER, State, step
 from etcdscope.model.cluster import Alarm, Member, MemberList
 from etcdscope.model.finding import Finding, Limits, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Step
-from etcdscope.model.reading import Failure, Histogram, Observation, Reading
-from etcdscope.model.signal import MEMBER_LIST, TABLE, Kind, Signal
+from etcdscope.model.reading import Failure, Histogram, Observation, Reading, Value
+from etcdscope.model.signal import (
+    CURRENT_REVISION,
+    DB_BYTES,
+    LEADER,
+    MEMBER_LIST,
+    STATUS_ERRORS,
+    TABLE,
+    Kind,
+    Signal,
+)
 from etcdscope.model.window import Window
 
 Sweeps = Sequence[tuple[float, tuple[Reading, ...]]]
@@ -78,6 +89,126 @@ def test_nothing_seen_is_no_opinion() -> None:
     assert state.verdict is not None
     assert state.verdict.level == "unknown"
     assert not state.suspect
+
+
+# --- how often detectors run ---------------------------------------------------------------------
+
+
+def counted(seconds: float, *events: Event, detectors: Sequence[Detector] = ()) -> list[float]:
+    """Return when detectors ran, in seconds from the begin."""
+    at: list[float] = []
+
+    @detector("counting")
+    def counting(window: Window, limits: Limits) -> Iterator[Finding]:
+        """Count."""
+        at.append(round(window.now - T0, 2))
+        yield from ()
+
+    run(State((counting, *detectors)), swept(*events, seconds=seconds))
+    return at
+
+
+def test_while_all_is_calm_detectors_run_once_a_second() -> None:
+    ran = [at for at in counted(20) if at > 5.0]
+
+    assert all(0.9 <= b - a <= 1.0 for a, b in pairwise(ran))
+    assert len(ran) == 15
+
+
+def test_from_the_first_look_that_fails_they_run_at_every_tick() -> None:
+    ran = [at for at in counted(20, Event(10.1, "m2", "killed")) if at > 10.25]
+
+    assert ran == [round(10.5 + i * TICK * GRAIN, 2) for i in range(len(ran))]
+    assert len(ran) == 39
+
+
+def test_another_word_is_judged_at_once_and_other_amounts_are_not() -> None:
+    def brings(signal: Signal, *values: Value) -> list[float]:
+        """Return at which ticks detectors ran, if those after the first bring these values."""
+        state, ran = State(DETECTORS), []
+        for i, value in enumerate(values):
+            seen = (Observation(signal, value),)
+            state, _ = step(state, [Reading("status", "", T0 + i / 4, 0, "a1", seen)], T0 + i / 4)
+            ran += [i / 4] if state.judged_at == T0 + i / 4 else []
+        return ran
+
+    assert brings(DB_BYTES, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0) == [0.0, 1.0]
+    assert brings(LEADER, "a1", "a1", "b2", "b2", "b2", "b2") == [0.0, 0.5]
+    assert brings(STATUS_ERRORS, (), (), (), ("alarm:NOSPACE",), ()) == [0.0, 0.75, 1.0]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(Event(10.1, "m1", "killed"), id="the leader dies"),
+        pytest.param(Event(10.1, "m2", "killed"), id="a follower dies"),
+        pytest.param(Event(10.1, "m1", "frozen"), id="the leader freezes"),
+        pytest.param(Event(10.1, "m2", "isolated"), id="a follower is cut off"),
+    ],
+)
+def test_a_hard_fault_is_told_as_soon_as_if_detectors_always_ran(event: Event) -> None:
+    sweeps = swept(event, seconds=20)
+
+    resting, always = (run(State(DETECTORS, rest=rest), sweeps)[1] for rest in (REST, 0.0))
+
+    opened = kinds(always, EffectKind.OPENED)
+    assert opened
+    assert kinds(resting, EffectKind.OPENED) == opened
+
+
+# --- zoom ----------------------------------------------------------------------------------------
+
+
+def zoomed(severity: Callable[[float], Severity], *, seconds: int, every: int = 1) -> list[int]:
+    """Return in which seconds zoom was asked for, of a finding with that severity then."""
+
+    @detector("standing")
+    def standing(window: Window, limits: Limits) -> Iterator[Finding]:
+        """Accuse."""
+        yield Finding(Subject.member("a1"), severity(window.now - T0), "it is so")
+
+    state, asked = State((standing,)), []
+    for second in range(0, seconds, every):
+        state, _ = step(state, [], T0 + second)
+        asked += [second] if state.suspect else []
+    return asked
+
+
+def test_zoom_ends_for_what_has_been_so_for_ten_minutes() -> None:
+    asked = zoomed(lambda _: Severity.WARNING, seconds=700)
+
+    assert asked == list(range(round(STANDING)))
+
+
+def test_zoom_begins_anew_when_it_becomes_worse() -> None:
+    def worse(at: float) -> Severity:
+        return Severity.WARNING if at < 2000 else Severity.CRITICAL
+
+    asked = zoomed(worse, seconds=4000, every=10)
+
+    assert asked == [*range(0, round(STANDING), 10), *range(2000, 2000 + round(STANDING), 10)]
+
+
+def test_zoom_is_asked_for_by_no_note() -> None:
+    assert zoomed(lambda _: Severity.INFO, seconds=10) == []
+
+
+def test_zoom_ends_for_a_member_that_is_down_for_the_night_and_begins_at_the_next_loss() -> None:
+    def looked(at: float, *failing: str) -> list[Reading]:
+        return [
+            Reading.failed("status", e, at, Failure.REFUSED)
+            if e in failing
+            else Reading("status", e, at)
+            for e in ("http://m1:2379", "http://m2:2379", "http://m3:2379")
+        ]
+
+    state, asked = State(()), []
+    for second in range(0, 3000, 10):
+        gone = ("http://m2:2379", *(("http://m3:2379",) if second >= 2000 else ()))
+        state, _ = step(state, looked(T0 + second, *gone), T0 + second)
+        asked += [second] if state.suspect else []
+
+    assert asked == [*range(0, round(STANDING), 10), *range(2000, 2000 + round(STANDING), 10)]
 
 
 def test_verdict_is_told_at_the_start_and_when_it_changes() -> None:
@@ -225,3 +356,30 @@ def test_no_reading_is_too_strange(sweeps: list[tuple[float, list[Reading]]]) ->
         state, _ = step(state, seen, now)
 
         assert [f.traceback for f in state.judged.findings if f.traceback] == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "run"),
+    [
+        pytest.param(5, "compact OLD_REVISION", id="what came since is not known yet"),
+        pytest.param(30, "compact 2000", id="the revision of ten minutes ago"),
+    ],
+)
+def test_history_is_compacted_up_to_what_clients_under_way_need(minutes: int, run: str) -> None:
+    @detector("tidy", runbook=(Step("Compact.", "compact {old_revision}"),))
+    def tidy(window: Window, limits: Limits) -> Iterator[Finding]:
+        """Accuse."""
+        yield Finding(Subject.member("a1"), Severity.WARNING, "it is so")
+
+    state = State((tidy,))
+    members = MemberList((Member("a1", "m1", (), ("http://m1:2379",)),), linearizable=True)
+    for minute in range(minutes + 1):
+        now = T0 + 60 * minute
+        told = (
+            Observation(MEMBER_LIST, members),
+            Observation(CURRENT_REVISION, 100.0 * minute),
+        )
+        state, _ = step(state, [Reading("members", "http://m1:2379", now, 0, "a1", told)], now)
+
+    (incident,) = state.incidents
+    assert incident.runbook[0].run == run

@@ -73,7 +73,7 @@ PROBE_BOUND, KNOCK_BOUND = 1.4, 0.6  # how long a probe and a knock wait for wha
 STAY, KEEPALIVE = 5.0, 11.0  # of the presence source, and of its connection
 # cadence, patience and cadence while anything is suspect, of each source
 PACES = {
-    "status": (0.5, 1.0, 0.5),
+    "status": (1.0, 1.0, 0.5),
     "raftvars": (0.5, 1.0, 0.5),
     "ports": (0.5, 1.0, 0.5),
     "probe": (1.0, 2.0, 1.0),

@@ -10,7 +10,8 @@ from etcdscope.etcd.errors import EtcdError
 from etcdscope.model import signal as s
 from etcdscope.model.cluster import Alarm
 from etcdscope.model.reading import Failure
-from etcdscope.sources.status import StatusSource, alarms, parse
+from etcdscope.model.window import Look, Window
+from etcdscope.sources.status import StatusSource, alarms, parse, raft_is_seen
 
 STATUS = Status(
     cluster_id="cdf818194e3a8c32", member_id="8e9e05c52164694d", revision=7, version="3.5.30",
@@ -82,3 +83,27 @@ def test_alarms_are_read_from_the_errors(
     errors: tuple[str, ...], raised: tuple[Alarm, ...]
 ) -> None:
     assert alarms(errors) == raised
+
+
+@pytest.mark.parametrize(
+    ("raftvars", "cadence"),
+    [
+        pytest.param({"m1": None, "m2": None}, 1.0, id="raft's own status comes of all"),
+        pytest.param({"m1": None, "m2": Failure.UNSUPPORTED}, 0.5, id="of one it does not"),
+        pytest.param({"m1": None}, 0.5, id="one was not asked yet"),
+        pytest.param({}, 0.5, id="nobody was"),
+    ],
+)
+def test_status_is_asked_less_often_where_raft_is_seen(
+    raftvars: dict[str, Failure | None], cadence: float
+) -> None:
+    asked: list[tuple[str, str, Failure | None]] = [("status", "m1", None), ("status", "m2", None)]
+    asked += [("raftvars", endpoint, failure) for endpoint, failure in raftvars.items()]
+    looks = {(s, e): Look(s, e, e, at=1.0, since=1.0, failure=f) for s, e, f in asked}
+
+    source = StatusSource(
+        lambda _: FakeClient(told=STATUS), lambda: raft_is_seen(Window(looks=looks))
+    )
+
+    assert source.pace.cadence == cadence
+    assert (source.pace.zoomed or source.pace.cadence) == 0.5

@@ -10,10 +10,12 @@ from tests.sources import recorded
 from tests.surfaces.conftest import Shows
 
 from etcdscope.detect.catalog import DETECTORS
+from etcdscope.etcd.logs.messages import TABLE as TABLE_OF_MESSAGES
 from etcdscope.model.errors import ALL, CODES
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import BY_METRIC, TABLE
 from etcdscope.surfaces.explain import Page, alike, everything, explain, index, page
+from etcdscope.surfaces.explain.messages import ADVICE, message_page
 from etcdscope.surfaces.explain.metrics import NOTES
 from etcdscope.surfaces.explain.words import WORDS
 
@@ -297,3 +299,63 @@ def test_the_index_names_every_cause() -> None:
     printed = "\n".join(line.plain for line in index())
 
     assert all(detector.id in printed for detector in DETECTORS)
+
+
+# --- log messages --------------------------------------------------------------------------------
+
+APPLY_LINE = (
+    '{"level":"warn","ts":"2026-11-22T07:30:03.123456Z","caller":"etcdserver/util.go:170",'
+    '"msg":"apply request took too long","took":"312.1ms","expected-duration":"100ms",'
+    '"prefix":"read-only range ","request":"key:\\"/registry/pods/\\" ","response":"size:12"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        pytest.param("apply request took too long", "apply-slow", id="the message"),
+        pytest.param("Apply request took too  long", "apply-slow", id="not quite as written"),
+        pytest.param(APPLY_LINE, "apply-slow", id="a whole line of zap"),
+        pytest.param("warn: slow fdatasync, took 1.4s", "fsync-slow", id="a piece of a line"),
+        pytest.param(
+            "2026-11-22 07:30:03.123456 W | wal: sync duration of 1.4s, expected less than 1s",
+            "fsync-slow",
+            id="a text line of 3.4",
+        ),
+        pytest.param(
+            "8e9e05c52164694d is starting a new election at term 7",
+            "raft-election-started",
+            id="raft's own words",
+        ),
+    ],
+)
+def test_a_message_of_the_log_has_a_page(said: str, kind: str) -> None:
+    found = explain(said)
+
+    assert found is not None
+    assert (found.kind, found.facts["Kind"]) == ("message", kind)
+
+
+def test_a_slow_apply_is_answered_as_one_who_knows_would() -> None:
+    found = explain("apply request took too long")
+
+    assert found is not None
+    assert found.causes == ("range-expensive", "backend-commit-slow", "read-index-slow")
+    assert "waited for the leader" in found.because[1]
+    assert "slow disk" in found.isnt
+    assert found.runbook[0].run == "etcdscope logs etcd.log"
+    assert len(found.runbook) > 1
+
+
+@pytest.mark.parametrize("kind", sorted(ADVICE))
+def test_advice_is_about_messages_that_etcd_writes(kind: str) -> None:
+    for text in TABLE_OF_MESSAGES[kind].says:
+        found = message_page(text)
+
+        assert found is not None
+        assert found.because == ADVICE[kind].because
+
+
+def test_what_no_version_writes_is_no_message() -> None:
+    assert message_page("the moon is full tonight") is None
+    assert message_page("slow") is None

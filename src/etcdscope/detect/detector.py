@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from etcdscope.model.finding import BlindSpot, Finding, Limits
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import Signal
-from etcdscope.model.window import Window
+from etcdscope.model.window import Window, once
 
 Judge = Callable[[Window, Limits], Iterator[Finding | BlindSpot]]
 
@@ -19,7 +19,8 @@ class Detector:
     it can speak. ``opens_after``: seconds a finding must hold before it makes an incident; longer
     for symptoms, so that their cause can speak first. ``closes_after``: seconds of absence before
     it is over. ``momentary``: an event that was, which keeps no incident open. ``planned``: work
-    that somebody does on purpose; what it explains is told as info.
+    that somebody does on purpose; what it explains is told as info. ``eases``: by what limits are
+    multiplied for a finding that stands, so that it does not come and go at the edge.
     """
 
     id: str
@@ -34,6 +35,12 @@ class Detector:
     planned: bool = False
     impact: str = ""
     runbook: tuple[Step, ...] = ()
+    eases: Mapping[str, float] = field(default_factory=dict)
+
+    def eased(self, limits: Limits | None) -> Limits:
+        """Return the limits at which a finding that stands is over."""
+        values = (limits or self.limits).values
+        return Limits({name: value * self.eases.get(name, 1.0) for name, value in values.items()})
 
     @property
     def manual(self) -> str:
@@ -42,17 +49,19 @@ class Detector:
 
     def look(self, window: Window, limits: Limits | None = None) -> Iterator[Finding | BlindSpot]:
         """Judge the members of which all that is needed was seen."""
-        able = tuple(m.id for m in window.members if self.able(window, m.id))
-        for found in self.judge(replace(window, judgeable=able), limits or self.limits):
+        for found in self.judge(_judgeable(window, self.needs), limits or self.limits):
             yield replace(found, detector=self.id)
-
-    def able(self, window: Window, member: str) -> bool:
-        """Return whether all that this detector needs was seen of the member lately."""
-        return all(window.fresh(member, need) for need in self.needs)
 
     def __call__(self, window: Window, limits: Limits | None = None) -> list[Finding]:
         """Return the findings alone."""
         return [found for found in self.look(window, limits) if isinstance(found, Finding)]
+
+
+@once
+def _judgeable(window: Window, needs: tuple[Signal, ...]) -> Window:
+    """Return the window as a detector gets it: with who can be judged by what it needs."""
+    able = tuple(m.id for m in window.members if all(window.fresh(m.id, n) for n in needs))
+    return replace(window, judgeable=able)
 
 
 def detector(
@@ -67,6 +76,7 @@ def detector(
     planned: bool = False,
     impact: str = "",
     runbook: tuple[Step, ...] = (),
+    eases: Mapping[str, float] | None = None,
 ) -> Callable[[Judge], Detector]:
     """Turn a judge into a detector; its family is the file it stands in."""
 
@@ -84,6 +94,7 @@ def detector(
             planned=planned,
             impact=impact,
             runbook=runbook,
+            eases=eases or {},
         )
 
     return wrap

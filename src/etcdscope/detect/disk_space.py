@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from etcdscope.detect.detector import detector
 from etcdscope.detect.files import full_by_log
+from etcdscope.model.amounts import size as mib
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
@@ -48,6 +49,8 @@ class Room:
         # Five times as long as was looked at, at the most: bulk writes end.
         "lasts": 5 * FILLING_OVER,
     },
+    # Whoever cleans up frees more than that; logs that come and go do not.
+    eases={"critical_bytes": 1.25, "share": 1.2, "warning_bytes": 1.2, "inodes": 1.5, "lasts": 1.5},
     opens_after=1.0,
     closes_after=3.0,
     impact="etcd ends when it can write no more, and cannot start again; the cluster loses this"
@@ -94,7 +97,7 @@ def room(window: Window, member: str, of: str, limits: Limits) -> Room | None:
     where = f"the file system of {window.label(member)}'s {'WAL' if of == 'wal' else 'data'}"
     evidence = (
         window.evidence(
-            member, FS_FREE, free, limit=limits["critical_bytes"], says=f"of {_size(size)}"
+            member, FS_FREE, free, limit=limits["critical_bytes"], says=f"of {mib(size)}"
         ),
     )
     inodes, most = window.number(member, FS_INODES_FREE, of), window.number(member, FS_INODES, of)
@@ -102,15 +105,15 @@ def room(window: Window, member: str, of: str, limits: Limits) -> Room | None:
         told = window.evidence(member, FS_INODES_FREE, inodes, limit=limits["inodes"])
         return Room(Severity.CRITICAL, f"{_first(where)} has no inodes left", (told,))
     if free < limits["critical_bytes"]:
-        says = f"{_first(where)} is full: {_size(free)} are left, the next WAL segment needs 64 MiB"
+        says = f"{_first(where)} is full: {mib(free)} are left, the next WAL segment needs 64 MiB"
         return Room(Severity.CRITICAL, says, evidence)
     if free < limits["share"] * size and free < limits["warning_bytes"]:
-        says = f"{_first(where)} fills up: {_size(free)} of {_size(size)} are left"
+        says = f"{_first(where)} fills up: {mib(free)} of {mib(size)} are left"
         return Room(Severity.WARNING, says, evidence)
     lasts = None if _copy_fits(window, member, free) else _lasts(window, member, of, free)
     if lasts is not None and lasts < limits["lasts"] and free < 0.5 * size:
         says = f"{_first(where)} is full in {max(lasts / 60, 1):.0f} min at this rate"
-        return Room(Severity.WARNING, f"{says}: {_size(free)} are left", evidence)
+        return Room(Severity.WARNING, f"{says}: {mib(free)} are left", evidence)
     return None
 
 
@@ -136,10 +139,6 @@ def _lasts(window: Window, member: str, of: str, free: float) -> float | None:
 
 def _first(text: str) -> str:
     return text[0].upper() + text[1:]
-
-
-def _size(size: float) -> str:
-    return f"{size / GIB:.1f} GiB" if size >= 10 * GIB else f"{size / MIB:.0f} MiB"
 
 
 @detector(
@@ -176,7 +175,7 @@ def snapshot_files_orphaned(window: Window, limits: Limits) -> Iterator[Finding]
         yield Finding(
             Subject.member(member),
             Severity.INFO,
-            f"{window.label(member)} keeps {_size(total)} of snapshot files that nobody uses",
+            f"{window.label(member)} keeps {mib(total)} of snapshot files that nobody uses",
             (
                 window.evidence(member, LEFTOVER_FILES, count, says="files older than ten minutes"),
                 *(

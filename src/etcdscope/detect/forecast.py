@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from etcdscope.detect.detector import detector
-from etcdscope.detect.space import DEFRAGMENT, mib, together
+from etcdscope.detect.space import DEFRAGMENT, together
+from etcdscope.model.amounts import size as mib
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import (

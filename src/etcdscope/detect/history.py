@@ -49,9 +49,9 @@ REVISIONS_PER_KEY = 10.0
         ),
         Step("Else: see etcd's flags --auto-compaction-mode and --auto-compaction-retention."),
         Step(
-            "Compact by hand, after a look at what watchers need.",
-            "etcdctl --endpoints {leader_url} compact $(etcdctl --endpoints {leader_url}"
-            " endpoint status -w json | grep -o '\"revision\":[0-9]*' | head -1 | cut -d: -f2)",
+            "Compact by hand, up to the revision of ten minutes ago: watchers and lists under way"
+            " need what came since. Where it is not known, note the revision now, and wait.",
+            "etcdctl --endpoints {leader_url} compact {old_revision}",
         ),
     ),
 )

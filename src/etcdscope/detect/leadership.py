@@ -51,9 +51,11 @@ def leader_missing(window: Window, limits: Limits) -> Iterator[Finding]:
     if not asked or any(window.word(m.id, RAFT_LEAD) for m in asked):
         return
     last = last_leader(window, 600.0)
+    # With fewer witnesses than a quorum the others may follow one.
+    sure = len(asked) >= window.quorum
     yield Finding(
         CLUSTER,
-        Severity.CRITICAL,
+        Severity.CRITICAL if sure else Severity.WARNING,
         f"No leader: none of the {len(asked)} members that answer knows one"
         + (f"; {window.label(last)} led last" if last else ""),
         tuple(
@@ -62,7 +64,7 @@ def leader_missing(window: Window, limits: Limits) -> Iterator[Finding]:
             )
             for m in asked
         ),
-        confidence=0.95,
+        confidence=0.95 if sure else 0.6,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from etcdscope.detect.detector import detector
+from etcdscope.detect.quorum import voters
 from etcdscope.detect.testimony import leader
 from etcdscope.model.cluster import Member, MemberList
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
@@ -21,6 +22,8 @@ from etcdscope.model.window import Window
 
 # A member that is added by hand or by a tool starts within seconds.
 COMES_WITHIN = 6.0
+# Whoever types `member add` starts it next: for so long it is a note, unless all depends on it.
+BEING_STARTED = 60.0
 # etcd calls a learner ready at 90 % of the leader's match index (readyPercent in server.go).
 READY = 0.9
 PROMOTED_WITHIN = 300.0
@@ -78,7 +81,7 @@ def member_never_started(window: Window, limits: Limits) -> Iterator[Finding]:
         url = ", ".join(member.peer_urls) or "no peer URL"
         yield Finding(
             Subject.member(member.id),
-            Severity.WARNING,
+            Severity.INFO if since < BEING_STARTED and _may_lose_one(window) else Severity.WARNING,
             f"The voter at {url} was added but has never joined: {len(window.voters)} voters need"
             f" {window.quorum}",
             (
@@ -93,6 +96,12 @@ def member_never_started(window: Window, limits: Limits) -> Iterator[Finding]:
             ruled_out=(RuledOut("member-down", "it has no name yet, so it never ran"),),
             confidence=0.97,
         )
+
+
+def _may_lose_one(window: Window) -> bool:
+    """Return whether a voter may be lost even now that the new one counts."""
+    worth = voters(window)
+    return len(worth.counting) + len(worth.unsure) > window.quorum
 
 
 @detector(
@@ -154,7 +163,8 @@ def _stuck(window: Window, member: Member, lead: str, since: float) -> Finding |
             return None
         why, severity = "has caught up but was not promoted", Severity.WARNING
     elif not member.started:
-        why, severity = "was added but has never joined", Severity.WARNING
+        why = "was added but has never joined"
+        severity = Severity.INFO if since < BEING_STARTED else Severity.WARNING
     elif not moving and match[-1].at - match[0].at > COMES_WITHIN - 1:
         why, severity = f"stands still at {share:.0%} of the leader's log", Severity.WARNING
     else:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from etcdscope.detect.detector import detector
 from etcdscope.detect.host import share
+from etcdscope.model.amounts import size as mib
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
@@ -42,6 +43,7 @@ NEAR = 8.0
         "host_share": 0.95,
         "pressure": 0.05,
     },
+    eases={"cgroup_share": 0.95, "growth": 0.5, "host_share": 0.97, "pressure": 0.5},
     opens_after=1.0,
     closes_after=4.0,
     impact="The kernel kills etcd when nothing is left: its clients reconnect all at once, and the"
@@ -109,7 +111,7 @@ def _was_killed(window: Window, member: str, at: float) -> Finding:
     ]  # fmt: skip
     if own := window.increase(member, OOM_KILLS, CGROUP, over=TOLD_AWAY):
         limit = window.number(member, MEMORY_LIMIT, CGROUP, within=TOLD_AWAY)
-        says = "kills in its own cgroup" + (f", limited to {_mib(limit)}" if limit else "")
+        says = "kills in its own cgroup" + (f", limited to {mib(limit)}" if limit else "")
         evidence.append(window.evidence(member, OOM_KILLS, own, name="cgroup_oom_kills", says=says))
     if used and isinstance(used[-1], float):
         evidence.append(
@@ -167,14 +169,10 @@ def _fills(window: Window, member: str, limits: Limits) -> Iterator[Finding]:
         yield Finding(
             Subject.member(member),
             Severity.WARNING,
-            f"{window.label(member)} is close to being killed: {_mib(used[-1])} of"
-            f" {_mib(limit)} ({full:.0%} of {whose}) are in use and cannot be taken back",
+            f"{window.label(member)} is close to being killed: {mib(used[-1])} of"
+            f" {mib(limit)} ({full:.0%} of {whose}) are in use and cannot be taken back",
             tuple(evidence),
             ruled_out=(RuledOut("quota-near", "it is memory, not the database"),),
             confidence=0.9,
         )
         return
-
-
-def _mib(size: float) -> str:
-    return f"{size / (1 << 20):.0f} MiB"

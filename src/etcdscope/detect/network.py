@@ -276,9 +276,9 @@ def trail(window: Window, lead: str, member: str, over: float = 12.0) -> Trail |
         for at, match in its
         if isinstance(own.get(at), (int, float)) and isinstance(match, (int, float))
     ]
-    delays = [(at, _behind(rows[: i + 1], match)) for i, (at, _, match) in enumerate(rows)]
-    if not delays or delays[-1][1] < TRAILS:
+    if not rows or _behind(rows, rows[-1][2]) < TRAILS:
         return None
+    delays = [(at, _behind(rows[: i + 1], match)) for i, (at, _, match) in enumerate(rows)]
     first = len(delays)
     while first and delays[first - 1][1] >= TRAILS:
         first -= 1

@@ -26,13 +26,15 @@ from etcdscope.model.signal import (
     RAFT_COMMIT,
     RAFT_LEAD,
 )
-from etcdscope.model.window import Window
+from etcdscope.model.window import Window, once
 
 # etcd keeps 5 000 entries for members that fall behind (SnapshotCatchUpEntries); a member further
 # back than that needs a snapshot before its vote is of use.
 CATCH_UP_ENTRIES = 5_000
 # No answer for this long, and none from its peers: it does not count any more.
 GONE = 1.2
+# Where nobody at all answers: a hypervisor that moves a machine stops it for about a second.
+PAUSE = 1.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Voters:
     unsure: tuple[str, ...]  # silent, and nobody could testify yet
 
 
+@once
 def voters(window: Window) -> Voters:
     """Sort the voters of the trusted member list by what they are worth now."""
     sorted_: dict[str, list[str]] = {"counting": [], "lagging": [], "gone": [], "unsure": []}
@@ -131,6 +134,8 @@ def quorum_lost(window: Window, limits: Limits) -> Iterator[Finding]:
     if alive + len(worth.unsure) >= window.quorum:
         return
     survivors = worth.counting + worth.lagging
+    if not survivors and _may_be_ours(window):
+        return
     # Survivors that still serve prove that the missing ones are only hidden from us.
     lost = max((_closed(window, m.id) for m in total if m.id not in survivors), default=0.0)
     serving = [s for s in survivors if _serves(window, s, lost)]
@@ -173,6 +178,16 @@ def quorum_lost(window: Window, limits: Limits) -> Iterator[Finding]:
         confidence=confidence,
         next_test="" if survivors else "Ask a member on its own host: etcdctl endpoint status.",
     )
+
+
+def _may_be_ours(window: Window) -> bool:
+    """Return whether all fell silent a moment ago, and no kernel has said that nobody listens.
+
+    A pause of our own machine, or of the one that all members run on, looks like that.
+    """
+    members = [m.id for m in window.voters]
+    shut = any(door(window, m) is Door.REFUSED for m in members)
+    return not shut and min(silence(window, m) for m in members) < PAUSE
 
 
 def _closed(window: Window, member: str) -> float:

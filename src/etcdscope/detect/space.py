@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from etcdscope.detect.detector import detector
+from etcdscope.model.amounts import size as mib
 from etcdscope.model.cluster import Alarm
 from etcdscope.model.finding import CLUSTER, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
@@ -22,22 +23,15 @@ from etcdscope.model.window import Window
 
 DEFRAGMENT = (
     Step(
-        "Compact the history up to now; check that no watcher needs it.",
-        "etcdctl --endpoints {leader_url} compact $(etcdctl --endpoints {leader_url}"
-        " endpoint status -w json | grep -o '\"revision\":[0-9]*' | head -1 | cut -d: -f2)",
+        "Compact the history up to the revision of ten minutes ago: watchers and lists under way"
+        " need what came since. Where it is not known, note the revision now, and wait.",
+        "etcdctl --endpoints {leader_url} compact {old_revision}",
     ),
     Step(
         "Defragment one member at a time, the leader last.",
         "for e in {followers_first}; do etcdctl --endpoints $e defrag; sleep 10; done",
     ),
 )
-
-
-def mib(size: float) -> str:
-    """Return a size as people read it."""
-    if size >= 10 * 2**30:
-        return f"{size / 2**30:.0f} GiB"
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
 
 
 @detector(
@@ -168,6 +162,7 @@ def _alarms_in_errors(window: Window, member: str) -> tuple[Alarm, ...]:
     needs=(DB_BYTES, QUOTA_BYTES),
     # At 80 % there is time to act by day, at 95 % there is not.
     limits={"warning": 0.80, "critical": 0.95},
+    eases={"warning": 0.97, "critical": 0.98},
     opens_after=1.0,
     closes_after=5.0,
     impact="None yet; at the quota every write is refused.",

@@ -1,12 +1,12 @@
 """One step of judgement: readings in, effects out. Pure; live, once and replayed all use it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from etcdscope.detect.detector import Detector
 from etcdscope.detect.runner import judge
-from etcdscope.detect.suspicion import suspect
+from etcdscope.detect.suspicion import STANDING, news, signs
 from etcdscope.detect.testimony import leader
 from etcdscope.diagnose.incidents import Context, Followed, Tracking, follow
 from etcdscope.diagnose.remember import remember
@@ -16,7 +16,7 @@ from etcdscope.model.finding import BlindSpot, Limits, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Incident, Judged, Level, Verdict
 from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Reading
-from etcdscope.model.signal import MEMORY
+from etcdscope.model.signal import CURRENT_REVISION_LONG, MEMORY
 from etcdscope.model.window import Window, slide
 
 # An incident taken over from before a restart of ours is not closed before we could look again.
@@ -25,11 +25,22 @@ TAKEN_OVER = 10.0
 SPEAKS_AFTER = 2.0
 # A blind spot is told once it has lasted this long.
 BLIND_AFTER = 2.0
+# A paginated list and a watch that reconnects go on from a revision of minutes ago; the API server
+# compacts what is five minutes old.
+NEEDED_FOR = 600.0
+# While nothing is suspect and no word has changed, amounts alone are judged once a second: every
+# fourth tick, less what ticks are early. A hard fault shows in words and in looks that fail.
+REST = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that judgement remembers of one cluster."""
+    """All that judgement remembers of one cluster.
+
+    ``rest``: seconds between judgements while all is calm. ``judged_at``: when detectors last ran.
+    ``signs``: what calls for a closer look, and since when; ``suspect``: whether any of it is new
+    enough that metrics are to be read more often (zoom) and judged at every tick.
+    """
 
     detectors: tuple[Detector, ...]
     limits: Mapping[str, Limits] = field(default_factory=dict)
@@ -39,6 +50,11 @@ class State:
     blind: Mapping[tuple[str, Subject], tuple[BlindSpot, float, bool]] = field(default_factory=dict)
     verdict: Verdict | None = None
     told: Verdict | None = None
+    rest: float = REST
+    judged_at: float = float("-inf")
+    context: Context = field(default_factory=lambda: Context("unknown", {}, {}))
+    signs: Mapping[Hashable, float] = field(default_factory=dict)
+    suspect: bool = False
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -48,15 +64,6 @@ class State:
                 (f.incident for f in self.tracking.open),
                 key=lambda i: (-i.severity, i.opened_at, i.id),
             )
-        )
-
-    @property
-    def suspect(self) -> bool:
-        """Return whether anything calls for a closer look (zoom)."""
-        return bool(
-            any(f.severity > Severity.INFO for f in self.judged.findings)
-            or any(i.severity > Severity.INFO for i in self.incidents)
-            or suspect(self.window)
         )
 
     def resumed(self, incidents: Sequence[Incident], now: float) -> "State":
@@ -78,13 +85,30 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     The readings that came in since the last step, in order of arrival; ``now`` in unix seconds.
     """
     window = slide(state.window, readings, now)
-    window = replace(window, memory=remember(_given(readings) or window.memory, window))
-    judged = judge(state.detectors, window, state.limits)
+    judged, judged_at, context = state.judged, state.judged_at, state.context
+    if now - judged_at >= state.rest or state.suspect or news(state.window, readings):
+        memory = remember(_given(readings) or window.memory, window)
+        window = replace(window, memory=memory, memo={})
+        standing = {finding.key for finding in judged.findings}
+        judged, judged_at = judge(state.detectors, window, state.limits, standing), now
+        context = replace(_context(window), unseen=judged.blind_spots)
+    else:
+        window = replace(window, memo={})
     catalog = {d.id: d for d in state.detectors}
-    context = replace(_context(window), unseen=judged.blind_spots)
     tracking, effects = follow(state.tracking, judged.findings, now, catalog, context)
     blind, sighted = _blindness(state.blind, judged.blind_spots, now, context)
-    moved = replace(state, window=window, tracking=tracking, judged=judged, blind=blind)
+    moved = replace(
+        state,
+        window=replace(window, memo=None),
+        tracking=tracking,
+        judged=judged,
+        judged_at=judged_at,
+        context=context,
+        blind=blind,
+    )
+    since = {s: state.signs.get(s, now) for s in (*signs(window), *_told(moved))}
+    fresh = any(now - at < STANDING for at in since.values())
+    moved = replace(moved, signs=since, suspect=fresh)
     said = verdict(window, moved.incidents)
     if _worth_telling(
         state.told,
@@ -98,6 +122,16 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
             Effect(EffectKind.VERDICT, now, context.cluster, verdict=said, names=context.names)
         )
     return replace(moved, verdict=said), effects + sighted
+
+
+def _told(state: State) -> Iterator[Hashable]:
+    """Yield what was found, as signs: another severity is another sign."""
+    for finding in state.judged.findings:
+        if finding.severity > Severity.INFO:
+            yield finding.key, finding.severity
+    for incident in state.incidents:
+        if incident.severity > Severity.INFO:
+            yield incident.id, incident.cause, incident.severity
 
 
 def _given(readings: Sequence[Reading]) -> Memory | None:
@@ -163,6 +197,7 @@ def _context(window: Window) -> Context:
         "endpoints": ",".join(dialled.values()),
         "leader_url": dialled.get(lead, ""),
         "best_follower_id": best,
+        "old_revision": _old_revision(window),
         "followers_first": " ".join([*followers, *([dialled[lead]] if lead in dialled else [])]),
     }
     common = {k: v for k, v in common.items() if v}
@@ -181,6 +216,17 @@ def _context(window: Window) -> Context:
         blanks[member.id] = common | {k: v for k, v in own.items() if v}
     names = {m.id: m.label for m in window.members}
     return Context(cluster_id(window) or "unknown", names, blanks)
+
+
+def _old_revision(window: Window) -> str:
+    """Return the highest revision that is older than what clients under way may still need."""
+    seen = [
+        point.value
+        for m in window.members
+        for point in window.points(m.id, CURRENT_REVISION_LONG, over=2 * NEEDED_FOR)
+        if point.at <= window.now - NEEDED_FOR and isinstance(point.value, (int, float))
+    ]
+    return f"{max(seen):.0f}" if seen else ""
 
 
 def _parts(of: str, url: str) -> Mapping[str, str]:

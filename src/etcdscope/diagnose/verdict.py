@@ -93,8 +93,12 @@ def _sentence(
 def _may_be_lost(window: Window, margin: int | None) -> str:
     if len(window.voters) == 1:
         return "It has a single member: its loss is the loss of the cluster."
+    if margin is None:
+        return "How many members may be lost could not be judged."
+    if margin < 0:
+        return "Too few members take part to tell how many may be lost."
     words = {0: "No member may be lost.", 1: "One member may be lost."}
-    return words.get(margin or 0, f"{margin} members may be lost.")
+    return words.get(margin, f"{margin} members may be lost.")
 
 
 def _nothing_seen(window: Window) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import ge
 
 from etcdscope.model.signal import Signal
 
@@ -47,8 +48,7 @@ class Histogram:
         A young process that starts again may have counted more by the next look; one of another
         version may have other bounds.
         """
-        same = self.bounds == before.bounds
-        return same and all(b >= a for a, b in zip(before.counts, self.counts, strict=True))
+        return self.bounds == before.bounds and all(map(ge, self.counts, before.counts))
 
 
 # float for gauges and counters, str for states, a Histogram, or a frozen fact such as a member list

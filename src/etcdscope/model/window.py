@@ -368,18 +368,19 @@ def _appended(
     now: float,
 ) -> Mapping[tuple[str, Signal], Mapping[str, Series]]:
     new = dict(series)
+    opened: dict[tuple[str, Signal], dict[str, Series]] = {}  # ours, no longer the old window's
     for reading in readings:
         subject = reading.member or reading.endpoint
         for seen in reading.observations:
             at = (subject, seen.signal)
-            by_key = dict(new.get(at, _NONE))
+            if (by_key := opened.get(at)) is None:
+                new[at] = by_key = opened[at] = dict(new.get(at, _NONE))
             old = by_key.get(seen.key, ())
             value = seen.value
             if seen.signal.kind is Kind.FACT and old and old[-1].value == value:
                 value = old[-1].value  # one object for as long as nothing changes
             kept = _trimmed(old, now - seen.signal.keep)
             by_key[seen.key] = (*kept, Point(reading.ended, value))
-            new[at] = by_key
             if long := LONG.get(seen.signal):
                 _remember(new, subject, long, Point(reading.ended, value))
     return new

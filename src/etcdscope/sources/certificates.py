@@ -13,6 +13,7 @@ from etcdscope.model.reading import Failure, Observation, Reading
 from etcdscope.model.signal import CERTIFICATE, CERTIFICATE_END
 from etcdscope.sources.knock import advertised_port
 from etcdscope.sources.looking import Looking
+from etcdscope.sources.threads import in_thread
 
 BOUND = 3.0
 
@@ -41,6 +42,7 @@ class CertificatesSource:
         self._security = security
         self._peer = peer
         self._shown = shown
+        self._reading: asyncio.Future[PeerCertificate | EtcdError] | None = None
 
     async def read(self, endpoint: str, at: float) -> Reading:
         """Look once."""
@@ -48,7 +50,7 @@ class CertificatesSource:
         ports = {"client": parse_endpoint(endpoint), "peer": advertised_port(self._peer(endpoint))}
         asked = {key: self._look(port) for key, port in ports.items() if port and port.tls}
         if asked and self._security.cert:
-            asked["ours"] = asyncio.to_thread(self._ours)
+            asked["ours"] = self._read_ours()
         found = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
         seen = [
             observation
@@ -74,6 +76,16 @@ class CertificatesSource:
             return error
         except TimeoutError:
             return EtcdError(Failure.TIMEOUT, f"{port.address} showed no certificate in time.")
+
+    async def _read_ours(self) -> PeerCertificate | EtcdError:
+        """Read our own; one thread at the most waits for a disk that hangs."""
+        if self._reading is None or self._reading.done():
+            self._reading = in_thread(self._ours)
+        try:
+            async with asyncio.timeout(BOUND):
+                return await asyncio.shield(self._reading)
+        except TimeoutError:
+            return EtcdError(Failure.TIMEOUT, f"{self._security.cert} could not be read in time.")
 
     def _ours(self) -> PeerCertificate | EtcdError:
         assert self._security.cert

@@ -3,7 +3,9 @@
 import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from time import perf_counter
 
 from etcdscope.etcd.endpoint import Endpoint, parse_endpoint
@@ -38,6 +40,9 @@ async def knock(port: Endpoint, within: float, context: ssl.SSLContext | None = 
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(within):
+            if context is None and (family := _family(port.host)):
+                await _connect(family, port)
+                return Knock("open", perf_counter() - began)
             _, writer = await asyncio.open_connection(port.host, port.port)
             connected = perf_counter() - began
             if context is None:
@@ -49,6 +54,20 @@ async def knock(port: Endpoint, within: float, context: ssl.SSLContext | None = 
     finally:
         if writer:
             writer.transport.abort()
+
+
+def _family(host: str) -> int:
+    """Return the address family of a plain IP address, 0 where it is a name or has a scope."""
+    with suppress(ValueError):
+        return socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+    return 0
+
+
+async def _connect(family: int, port: Endpoint) -> None:
+    """Connect and hang up, without the streams that nobody reads: a third of the work."""
+    with socket.socket(family, socket.SOCK_STREAM) as knocking:
+        knocking.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(knocking, (port.host, port.port))
 
 
 def _state(error: OSError) -> str:

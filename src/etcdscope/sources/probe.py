@@ -72,17 +72,16 @@ class ProbeSource:
         async with asyncio.TaskGroup() as group:
             local = group.create_task(_tried(client, serializable=True))
             quorum = group.create_task(_tried(client, serializable=False))
-            clock = group.create_task(self._clock(endpoint, at, looking))
+            due = at >= self._dated.get(endpoint, 0.0) + CLOCK_CADENCE
+            clock = group.create_task(self._clock(endpoint, at, looking)) if due else None
         seen = [*_told(local.result(), quorum.result())]
-        if (offset := clock.result()) is not None:
+        if clock and (offset := clock.result()) is not None:
             seen.append(Observation(CLOCK_OFFSET, offset))
         if (error := local.result().error) and not (local.result().works or quorum.result().works):
             return looking.failed(error, seen)
         return looking.gave(seen, local.result().member or quorum.result().member)
 
     async def _clock(self, endpoint: str, at: float, looking: Looking) -> float | None:
-        if at < self._dated.get(endpoint, 0.0) + CLOCK_CADENCE:
-            return None
         self._dated[endpoint] = at
         asked = at + looking.seconds
         try:

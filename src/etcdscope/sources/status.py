@@ -24,6 +24,7 @@ from etcdscope.model.signal import (
     STATUS_SECONDS,
     VERSION,
 )
+from etcdscope.model.window import Window
 from etcdscope.sources.looking import Looking
 
 
@@ -35,19 +36,33 @@ class TellsStatus(Protocol):
         ...
 
 
+# That a member fell silent is seen by its answers, which are wanted twice a second. Where raft's
+# own status brings them, this one only brings sizes, indexes and alarms.
+ALONE = Pace(cadence=0.5, patience=1.0)
+RELIEVED = Pace(cadence=1.0, patience=1.0, zoomed=0.5)
+
+
 class StatusSource:
     """Reads Maintenance.Status of one member.
 
-    ``client``: gives the client of an endpoint.
+    ``client``: gives the client of an endpoint. ``relieved``: whether somebody else asks every
+    member for a sign of life as often.
     Gives:   a Reading; indexes in entries, sizes in bytes.
     Errors:  none leave. A member that we cannot read is something we saw.
     """
 
     name = "status"
-    pace = Pace(cadence=0.5, patience=1.0)
 
-    def __init__(self, client: Callable[[str], TellsStatus]) -> None:
+    def __init__(
+        self, client: Callable[[str], TellsStatus], relieved: Callable[[], bool] = lambda: False
+    ) -> None:
         self._client = client
+        self._relieved = relieved
+
+    @property
+    def pace(self) -> Pace:
+        """Return how often it looks."""
+        return RELIEVED if self._relieved() else ALONE
 
     async def read(self, endpoint: str, at: float) -> Reading:
         """Ask once."""
@@ -58,6 +73,13 @@ class StatusSource:
             return looking.failed(error)
         took = Observation(STATUS_SECONDS, looking.seconds)
         return looking.gave((*parse(status), took), status.member_id)
+
+
+def raft_is_seen(window: Window) -> bool:
+    """Return whether /debug/vars answered at the last look, on every member that we look at."""
+    looks = window.looks
+    others = [looks.get(("raftvars", endpoint)) for source, endpoint in looks if source == "status"]
+    return bool(others) and all(look is not None and look.failure is None for look in others)
 
 
 def parse(status: Status) -> Iterator[Observation]:

@@ -5,6 +5,7 @@ import json
 from datetime import UTC
 from pathlib import Path
 
+import jsonschema
 import pytest
 from tests.etcd.logs.recorded import FOLDER
 from tests.surfaces.conftest import Shows
@@ -14,7 +15,7 @@ from etcdscope.etcd.logs.reader import Reader, Tally
 from etcdscope.model.logs import WAL_CORRUPT, LogEvent
 from etcdscope.sources.logs import offline
 from etcdscope.surfaces.logs.digest import GAP, MOST_ASKERS, MOST_EPISODES, Digest
-from etcdscope.surfaces.logs.objects import objects
+from etcdscope.surfaces.logs.objects import UnknownObject, objects, schema
 from etcdscope.surfaces.logs.text import MOST_ROWS, logs, sentence
 
 AT = 1_795_332_600.0
@@ -53,6 +54,22 @@ def test_json_has_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(e["seconds"] > 1 and e["log"] == "m1" for e in slow)
     assert {r["client"] for r in told["requests"]} >= {"127.0.0.1"}
     assert "/load/" in {r["prefix"] for r in told["requests"]}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["3.4.23-capnslog.leader-kill-restart", "3.5.30.very-slow-disk-leader", "3.6.14.membership"],
+)
+def test_the_json_is_as_its_schema_says(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["logs", "--json", f"m1={FOLDER / f'{name}.log.gz'}", "/dev/null"]) == 0
+    told = json.loads(capsys.readouterr().out)
+
+    jsonschema.validate(told, schema())
+    assert "begin" not in told["logs"][1]  # of an empty log there is none
+    for part in ("LogObject", "EpisodeObject", "RequestObject"):
+        assert "additionalProperties" not in schema()["$defs"][part]  # more may come
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(told | {"timeline": [{"kind": "fsync-slow"}]}, schema())
 
 
 def test_a_plain_file_and_standard_input(
@@ -137,7 +154,7 @@ def test_unknown_messages_are_listed_with_their_numbers() -> None:
 
     assert "Messages that etcdscope does not know (7)" in page
     assert "     7  a new thing #" in page
-    assert objects(seen)["unknown"] == [{"message": "a new thing #", "count": 7}]
+    assert objects(seen).unknown == [UnknownObject("a new thing #", 7)]
 
 
 def test_a_sentence_names_the_peer() -> None:

@@ -158,9 +158,13 @@ KEYS = (
                 "etcdctl alarm list; etcdctl --endpoints ENDPOINTS endpoint status -w table",
             ),
             Step(
-                "Compact the history up to now (under Kubernetes only if the API server does not).",
-                "etcdctl compact $(etcdctl endpoint status -w json | grep -o"
-                " '\"revision\":[0-9]*' | head -1 | cut -d: -f2)",
+                (
+                    "Compact the history up to the revision of ten minutes ago, which watchers and"
+                    " lists under way do not need (under Kubernetes only if the API server does"
+                    " not)."
+                ),
+                "r=$(etcdctl endpoint status -w json | grep -o '\"revision\":[0-9]*' | head -1"
+                " | cut -d: -f2); sleep 600; etcdctl compact $r",
             ),
             Step(
                 "Defragment one member at a time, the leader last: each one stalls meanwhile.",

@@ -21,6 +21,7 @@ from etcdscope.surfaces.explain.failures import (
     quoted_code_page,
 )
 from etcdscope.surfaces.explain.measures import metric_page, quoted_metric_page
+from etcdscope.surfaces.explain.messages import message_page
 from etcdscope.surfaces.explain.metrics import NOTES
 from etcdscope.surfaces.explain.page import Page, page
 from etcdscope.surfaces.explain.words import WORDS, word_page
@@ -51,7 +52,7 @@ def _by_word(said: str) -> Page | None:
     )
 
 
-# A table of log messages finds its place behind the errors: a line may quote one.
+# A log message comes behind the errors: a line may quote one.
 LOOKUPS: tuple[Lookup, ...] = (
     _by_cause,
     by_number,
@@ -60,6 +61,7 @@ LOOKUPS: tuple[Lookup, ...] = (
     _by_signal,
     metric_page,
     error_page,
+    message_page,
     quoted_code_page,
     quoted_metric_page,
 )

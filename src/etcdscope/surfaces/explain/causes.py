@@ -52,7 +52,7 @@ def cause(known: Detector) -> Page:
         says,
         facts,
         known.impact,
-        _runbook(known),
+        runbook(known),
         explains=_sorted(row.effect for row in CAUSES if row.cause == known.id),
         explained_by=_sorted(row.cause for row in CAUSES if row.effect == known.id),
         needs=tuple(need.name for need in known.needs),
@@ -130,7 +130,7 @@ class _Blanks(dict[str, str]):
         return key.upper()
 
 
-def _runbook(known: Detector) -> tuple[Step, ...]:
+def runbook(known: Detector) -> tuple[Step, ...]:
     """Return the steps with capitals where a member or an address will stand."""
     blanks = _Blanks()
     return tuple(Step(s.say.format_map(blanks), s.run.format_map(blanks)) for s in known.runbook)

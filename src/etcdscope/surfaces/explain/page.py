@@ -12,7 +12,7 @@ from etcdscope.surfaces.signs import DIM
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One manual page. ``kind``: cause, signal, metric, error, code or word.
+    """One manual page. ``kind``: cause, signal, metric, error, code, message or word.
 
     ``facts``: titled sentences, in order. ``because``: reasons, the likeliest first. ``isnt``:
     what it is often taken for. ``causes``: ids of causes that may stand behind it.
