@@ -2,10 +2,18 @@
 
 import pytest
 from tests.detect.test_network import AGES, follows, leads
-from tests.detect.windows import Ago, Told, ago, found, window
+from tests.detect.windows import Ago, Told, ago, counted, found, window
 
 from etcdscope.detect.cuts import link_one_way
-from etcdscope.model.signal import ACTIVE_PEERS, PEER_RECEIVED_BYTES, RAFT_LEAD
+from etcdscope.detect.network import link_lossy
+from etcdscope.model.signal import (
+    ACTIVE_PEERS,
+    FAREWELL,
+    PEER_RECEIVED_BYTES,
+    RAFT_COMMIT,
+    RAFT_LEAD,
+    WAL_FSYNC,
+)
 
 
 def leaderless(seconds: float) -> Told:
@@ -41,6 +49,88 @@ def test_link_to_the_leader_is_cut_when_only_a_third_member_hears(
     seen = window({"m1": leads() | m1, "m2": follows() | m2, "m3": m3})
 
     assert found(link_one_way, seen) == ([("m3>m1", "warning")] if cut else [])
+
+
+SECONDS = [5.1, 4.1, 3.1, 2.1, 1.1, 0.1]
+COMMITS = [100 * i for i in range(26)]
+STOPPED = [100 * min(i, 15) for i in range(26)]  # for five seconds
+QUICK: Told = {WAL_FSYNC: ago(*((age, counted(ms2=100 - 10 * age)) for age in SECONDS))}
+STANDS = bytes_of("m1", grow=False) | {RAFT_COMMIT: STOPPED}
+HANGS: Told = {WAL_FSYNC: ago(*((age, counted(ms2=50)) for age in SECONDS))}
+
+
+@pytest.mark.parametrize(
+    ("match", "from_m3", "m3", "one_way"),
+    [
+        pytest.param(STOPPED, FLAT, QUICK, True, id="its answers do not arrive"),
+        pytest.param(COMMITS, FLAT, QUICK, False, id="they do"),
+        pytest.param(STOPPED, GROWING, QUICK, False, id="something of it arrives"),
+        pytest.param(STOPPED, FLAT, HANGS, False, id="its disk hangs: it has nothing to answer"),
+        pytest.param(STOPPED, FLAT, {}, False, id="of its disk nothing is known"),
+        pytest.param(STOPPED, FLAT, QUICK | STANDS, False, id="it stands still"),
+        pytest.param(STOPPED, FLAT, QUICK | {FAREWELL: ago((4, 1.0))}, False, id="it was stopped"),
+    ],
+)
+def test_follower_that_commits_and_is_not_heard_has_a_one_way_link(
+    match: list[int], from_m3: Told, m3: Told, one_way: bool
+) -> None:
+    """Packets from the leader to its peer port are lost: so go its answers, but not the entries."""
+    leader = leads(m1=COMMITS, m2=COMMITS, m3=match) | from_m3
+    follower = follows() | {RAFT_COMMIT: COMMITS} | bytes_of("m1", grow=True) | m3
+    seen = window({"m1": leader, "m2": follows(), "m3": follower})
+
+    assert found(link_one_way, seen) == ([("m1>m3", "warning")] if one_way else [])
+    assert found(link_lossy, seen) == []
+
+
+HEARD = bytes_of("m3", grow=True)
+HEARD_AGAIN: Told = {
+    PEER_RECEIVED_BYTES: {
+        "m3": ago(*((age, 100.0 if age > 1.5 else 200.0 - age) for age in SECONDS))
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("m1", "to_m3", "one_way"),
+    [
+        pytest.param(HEARD, bytes_of("m1", grow=False), True, id="the leader hears its requests"),
+        pytest.param(HEARD, bytes_of("m1", grow=True), False, id="and it hears the leader"),
+        pytest.param(
+            HEARD_AGAIN, bytes_of("m1", grow=False), False, id="it was cut, and is mended"
+        ),
+    ],
+)
+def test_member_that_the_leader_hears_and_that_hears_nothing_has_a_one_way_link(
+    m1: Told, to_m3: Told, one_way: bool
+) -> None:
+    seen = window({"m1": leads() | m1, "m2": follows(), "m3": leaderless(4.5) | to_m3})
+
+    assert found(link_one_way, seen) == ([("m3>m1", "warning")] if one_way else [])
+
+
+@pytest.mark.parametrize(
+    ("commit", "told"),
+    [
+        pytest.param(
+            1507, "cut, from m3 to m1 at least", id="it has what the leader does not know"
+        ),
+        pytest.param(1500, "m1 is cut: m3", id="nothing tells which way"),
+    ],
+)
+def test_which_way_is_cut_is_told_where_it_can_be_known(commit: int, told: str) -> None:
+    m1 = leads(m1=COMMITS, m2=COMMITS, m3=STOPPED) | FLAT
+    m3 = (
+        leaderless(2.5)
+        | {RAFT_COMMIT: [*COMMITS[:15], *[commit] * 11]}
+        | bytes_of("m1", grow=False)
+    )
+    seen = window({"m1": m1, "m2": follows() | GROWING, "m3": m3})
+
+    (finding,) = link_one_way(seen)
+
+    assert told in finding.summary
+    assert bool(finding.next_test) is (commit == 1500)
 
 
 def inactive(seconds: float) -> Ago:

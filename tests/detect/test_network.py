@@ -6,6 +6,7 @@ from tests.detect.windows import Told, ago, counted, found, window
 from etcdscope.detect.network import link_lossy, trail
 from etcdscope.model.signal import (
     FAREWELL,
+    PEER_RECEIVED_BYTES,
     PROGRESS_MATCH,
     RAFT_LEAD,
     RAFT_STATE,
@@ -40,9 +41,24 @@ SLOW_DISK: Told = {WAL_FSYNC: ago((5.1, counted()), (0.1, counted(ms300=10)))}
 STARVED: Told = {STATUS_SECONDS: [0.4] * 6, RAFTVARS_SECONDS: [0.4] * 6}
 
 
-def trailing(match: list[int], m3: Told | None = None) -> Window:
+# Seen on etcd 3.5.30 after a cut of eight seconds: the follower hears the leader again, which hears
+# nothing of it for five seconds more; then what is missing comes in steps.
+HALF_MENDED = [0] * 20 + [900] * 6
+HEARS_AGAIN: Told = {
+    PEER_RECEIVED_BYTES: {
+        "m1": ago(*((a, 900.0 - 10 * (max(a, 15) + min(a, 10))) for a in range(25, -1, -1)))
+    }
+}
+LOST_IT: Told = {
+    PEER_RECEIVED_BYTES: {
+        "m3": ago(*((a, 900.0 - 10 * (max(a, 15) + min(a, 3))) for a in range(25, -1, -1)))
+    }
+}
+
+
+def trailing(match: list[int], m3: Told | None = None, m1: Told | None = None) -> Window:
     """Return a window in which m3's log is where the leader says."""
-    leader = leads(m1=STEADY, m2=STEADY, m3=match)
+    leader = leads(m1=STEADY, m2=STEADY, m3=match) | (m1 or {})
     return window({"m1": leader, "m2": follows(), "m3": follows() | QUICK_DISK | (m3 or {})})
 
 
@@ -54,6 +70,9 @@ def trailing(match: list[int], m3: Told | None = None) -> Window:
         pytest.param(trailing(PAUSES), False, id="it catches up each time: too little to tell"),
         pytest.param(trailing(STANDS), False, id="it stands still: cut, or frozen"),
         pytest.param(trailing(MENDED), False, id="it was cut, and is mended"),
+        pytest.param(
+            trailing(HALF_MENDED, HEARS_AGAIN, LOST_IT), False, id="one way came back first"
+        ),
         pytest.param(trailing(CATCHES_UP), False, id="it is catching up"),
         pytest.param(trailing(BURSTS, SLOW_DISK), False, id="its disk is slow"),
         pytest.param(trailing(BURSTS, STARVED), False, id="it is short of CPU"),

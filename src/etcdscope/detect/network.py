@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from etcdscope.detect.detector import detector
+from etcdscope.detect.hearing import answers_lost
 from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.process import starved
 from etcdscope.detect.testimony import leader
@@ -170,6 +171,8 @@ def _lossy(window: Window, lead: str, member: str, limits: Limits) -> Evidence |
     if left_in_order(window, member) is not None or starved(window, member):
         return None
     behind = trail(window, lead, member)
+    if behind and not behind.moved and answers_lost(window, lead, member):
+        return None  # it has what the leader sent; its answers alone do not arrive
     if behind and not behind.shrinks and _trickles(window, lead, member, behind):
         told = window.now - behind.since >= 1.0 and _in_bursts(window, behind)
         if told and _disk_is_fine(window, member, behind.since):
@@ -215,16 +218,27 @@ def _in_bursts(window: Window, behind: Trail) -> bool:
 def _trickles(window: Window, lead: str, member: str, behind: Trail) -> bool:
     """Return whether something has come through again and again since it fell behind.
 
-    Once is not enough: so it looks when a cut link is mended. Nor is it around a long silence.
+    Once is not enough: so it looks when a cut link is mended. Nor is it around a long silence of
+    one of the two, even one that began before what we remember of the trail: when a cut is mended,
+    one way comes back seconds before the other.
     """
-    through = list(behind.moved)
-    for witness, far in ((lead, member), (member, lead)):
-        points = window.points(witness, PEER_RECEIVED_BYTES, far, over=window.now - behind.since)
-        through += [b.at for a, b in pairwise(points) if b.value != a.value]
-    through.sort()
-    soon = bool(through) and through[0] - behind.since <= SOON
-    silent = max((b - a for a, b in pairwise(through)), default=0.0)
-    return soon and through[-1] - through[0] >= AGAIN and silent < WAS_CUT
+    over = window.now - behind.since + 2 * WAS_CUT
+    received = (
+        window.points(lead, PEER_RECEIVED_BYTES, member, over=over),
+        window.points(member, PEER_RECEIVED_BYTES, lead, over=over),
+    )
+    ways = [[(a, b) for a, b in pairwise(p) if b.value != a.value] for p in received if len(p) > 1]
+    seen = [b.at for moves in ways for a, b in moves if a.at >= behind.since]
+    through = sorted((*behind.moved, *seen))
+    if not through or through[0] - behind.since > SOON or through[-1] - through[0] < AGAIN:
+        return False
+    times = [[b.at for _, b in moves] for moves in ways] or [through]
+    return all(_longest(own, window.now, behind.since) < WAS_CUT for own in times)
+
+
+def _longest(times: list[float], now: float, since: float) -> float:
+    """Return the longest silence between the times, up to now, that did not end before since."""
+    return max((b - a for a, b in pairwise((*times, now)) if b >= since), default=0.0)
 
 
 def _disk_is_fine(window: Window, member: str, since: float) -> bool:

@@ -74,7 +74,8 @@ def link_saturated(window: Window, limits: Limits) -> Iterator[Finding]:
         before = _sent_before(window, lead, member.id)
         bulk = before is not None and sent > limits["times_before"] * before
         flat = plateau(window, lead, member.id)
-        late = _late(window, lead, member.id, seen, limit, snapshot=snapshot)
+        since = _bulk_since(window, lead, member.id, limits["bytes_per_s"])
+        late = _late(window, lead, member.id, seen, limit, since, snapshot=snapshot)
         if late and (snapshot or bulk):
             yield _full(window, lead, member.id, sent, before, late, snapshot=snapshot)
         elif late and flat is not None:
@@ -84,6 +85,20 @@ def link_saturated(window: Window, limits: Limits) -> Iterator[Finding]:
 def _takes_snapshot(window: Window, lead: str, member: str) -> bool:
     states = {p.value for p in window.points(lead, PROGRESS_STATE, member, over=3.0)}
     return "snapshot" in states or bool(window.number(lead, SNAPSHOT_SENDS, member, within=3.0))
+
+
+def _bulk_since(window: Window, lead: str, member: str, limit: float) -> float:
+    """Return since when that many bytes a second have been going to the peer; scrape by scrape."""
+    points = [
+        p for p in window.points(lead, PEER_SENT_BYTES, member) if isinstance(p.value, (int, float))
+    ]
+    since = window.now
+    for older, newer in reversed(list(pairwise(points))):
+        grown = float(newer.value) - float(older.value)  # type: ignore[arg-type]
+        if grown < limit * (newer.at - older.at):
+            break
+        since = older.at
+    return since
 
 
 def _sent_before(window: Window, lead: str, member: str) -> float | None:
@@ -100,15 +115,26 @@ def _sent_before(window: Window, lead: str, member: str) -> float | None:
 
 
 def _late(
-    window: Window, lead: str, member: str, seen: Ways | None, limit: float, *, snapshot: bool
+    window: Window,
+    lead: str,
+    member: str,
+    seen: Ways | None,
+    limit: float,
+    since: float,
+    *,
+    snapshot: bool,
 ) -> Evidence | None:
-    """Return what waits: behind a snapshot the others, behind bulk writes the follower itself."""
+    """Return what waits: behind a snapshot the others, behind bulk writes the follower itself.
+
+    What trailed before the bulk began does not wait for it: after a cut that is mended, the bulk is
+    what was missing.
+    """
     whom = [m.id for m in window.voters if m.id != lead and (m.id != member or not snapshot)]
     for other in whom:
         if not itself_fine(window, other, limit):
             continue
         behind = trail(window, lead, other)
-        if behind and not behind.shrinks:
+        if behind and not behind.shrinks and behind.since >= since:
             return window.evidence(
                 lead,
                 PROGRESS_MATCH,
