@@ -12,6 +12,8 @@ from etcdscope.model.signal import (
     RAFT_STATE,
     RAFTVARS_SECONDS,
     STATUS_SECONDS,
+    TCP_RETRANSMITTED,
+    TCP_SENT,
     WAL_FSYNC,
 )
 from etcdscope.model.window import Window
@@ -33,6 +35,12 @@ def leads(**match: list[int]) -> Told:
 STEADY = [100 * i for i in range(LOOKS)]
 BURSTS = [100 * max(i - i % 2 - 3, 0) for i in range(LOOKS)]  # 1.5 to 2 s behind
 PAUSES = [100 * (i - i % 6) for i in range(LOOKS)]  # every three seconds all comes through
+TWICE = [100 * (i - (i % 6 if i > 13 else 0)) for i in range(LOOKS)]
+LONG_AGO = [100 * (i - (i % 4 if i < 9 else 0)) for i in range(LOOKS)]
+RESENDS: Told = {
+    TCP_SENT: ago((5.1, 1000.0), (0.1, 2000.0)),
+    TCP_RETRANSMITTED: ago((5.1, 0.0), (0.1, 30.0)),
+}
 STANDS = [100 * min(i, 8) for i in range(LOOKS)]
 MENDED = [10 * min(max(i - 4, 0), 2) + 40 * max(i - LOOKS + 3, 0) for i in range(LOOKS)]
 CATCHES_UP = [STEADY[i] - (LOOKS - i) * 60 for i in range(LOOKS)]
@@ -67,7 +75,11 @@ def trailing(match: list[int], m3: Told | None = None, m1: Told | None = None) -
     [
         pytest.param(trailing(STEADY), False, id="in step"),
         pytest.param(trailing(BURSTS), True, id="in bursts"),
-        pytest.param(trailing(PAUSES), False, id="it catches up each time: too little to tell"),
+        pytest.param(trailing(PAUSES), True, id="it falls behind again and again"),
+        pytest.param(trailing(TWICE), False, id="twice: too little to tell"),
+        pytest.param(trailing(TWICE, RESENDS), True, id="twice, and TCP sends much again"),
+        pytest.param(trailing(TWICE, RESENDS | SLOW_DISK), False, id="but its disk is slow"),
+        pytest.param(trailing(LONG_AGO), False, id="it is over"),
         pytest.param(trailing(STANDS), False, id="it stands still: cut, or frozen"),
         pytest.param(trailing(MENDED), False, id="it was cut, and is mended"),
         pytest.param(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+from etcdscope.detect.arrivals import falls_short, received
 from etcdscope.detect.detector import detector
 from etcdscope.detect.latency import BEFORE, ROUND_TRIPS, Ways, election_timeout, itself_fine, ways
 from etcdscope.detect.network import TRAILS, trail
@@ -29,18 +30,15 @@ from etcdscope.model.signal import (
 from etcdscope.model.window import Window
 
 # A full line carries the same in each of so many seconds, but for its measuring.
-SCRAPES = 5
+SCRAPES = 4
 STEADY = 0.7
-# Another member receives this much more, and both more than heartbeats.
-LESS = 0.75
-CARRIES = 20_000.0
 
 
 @detector(
     "link-saturated",
     needs=(RAFT_LEAD, PEER_SENT_BYTES),
     limits={"times_before": 3.0, "bytes_per_s": 100_000.0},
-    opens_after=1.0,
+    opens_after=0.5,
     closes_after=5.0,
     impact="Heartbeats and entries wait behind the bulk: writes slow down, followers fall behind.",
     runbook=(
@@ -75,10 +73,11 @@ def link_saturated(window: Window, limits: Limits) -> Iterator[Finding]:
         bulk = before is not None and sent > limits["times_before"] * before
         flat = plateau(window, lead, member.id)
         since = _bulk_since(window, lead, member.id, limits["bytes_per_s"])
-        late = _late(window, lead, member.id, seen, limit, since, snapshot=snapshot)
-        if late and (snapshot or bulk):
+        if (snapshot or bulk) and (
+            late := _late(window, lead, member.id, seen, limit, since, snapshot=snapshot)
+        ):
             yield _full(window, lead, member.id, sent, before, late, snapshot=snapshot)
-        elif late and flat is not None:
+        elif flat is not None and (late := _late(window, lead, member.id, seen, limit)):
             yield _thin(window, lead, member.id, flat, late)
 
 
@@ -120,9 +119,9 @@ def _late(
     member: str,
     seen: Ways | None,
     limit: float,
-    since: float,
+    since: float = 0.0,
     *,
-    snapshot: bool,
+    snapshot: bool = False,
 ) -> Evidence | None:
     """Return what waits: behind a snapshot the others, behind bulk writes the follower itself.
 
@@ -160,26 +159,10 @@ def plateau(window: Window, lead: str, member: str) -> float | None:
 
     A full line carries the same in every second, and less than another member receives.
     """
-    rates = _received(window, lead, member)
+    rates = received(window, lead, member)[-SCRAPES:]
     if len(rates) < SCRAPES or min(rates) < STEADY * max(rates):
         return None
-    others = [
-        r
-        for m in window.voters
-        if m.id not in (lead, member) and (r := _received(window, lead, m.id))
-    ]
-    wanted = max((sum(r) / len(r) for r in others), default=0.0)
-    carried = sum(rates) / len(rates)
-    return carried if CARRIES < carried < LESS * wanted else None
-
-
-def _received(window: Window, lead: str, member: str) -> list[float]:
-    points = window.points(member, PEER_RECEIVED_BYTES, lead, over=7.0)
-    return [
-        (float(b.value) - float(a.value)) / (b.at - a.at)  # type: ignore[arg-type]
-        for a, b in pairwise(points)
-        if b.at - a.at > 0.5
-    ]
+    return sum(rates) / len(rates) if falls_short(window, lead, member) else None
 
 
 def _thin(window: Window, lead: str, member: str, carried: float, late: Evidence) -> Finding:
