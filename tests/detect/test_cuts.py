@@ -177,16 +177,19 @@ def heartbeats(*rates: tuple[float, float]) -> Told:
 
 
 HEARS_ALL, LOSES_ONE = heartbeats((0, 72)), heartbeats((15, 72), (0, 36))
+ALWAYS_ONE, JITTERS = heartbeats((0, 36)), heartbeats((15, 72), (0, 60))
 
 
 @pytest.mark.parametrize(
     ("m1", "m2", "m3", "said"),
     [
         pytest.param(HEARS_ALL, LOSES_ONE, LOSES_ONE, True, id="two followers, the leader none"),
+        pytest.param(HEARS_ALL, ALWAYS_ONE, ALWAYS_ONE, True, id="since before we looked"),
+        pytest.param(HEARS_ALL, JITTERS, JITTERS, False, id="a heartbeat more or less"),
         pytest.param(HEARS_ALL, HEARS_ALL, LOSES_ONE, False, id="one end alone"),
         pytest.param(LOSES_ONE, LOSES_ONE, LOSES_ONE, False, id="everybody: it is no link"),
         pytest.param(LOSES_ONE, LOSES_ONE, HEARS_ALL, False, id="the leader is an end: raft knows"),
-        pytest.param(HEARS_ALL, LOSES_ONE | {RAFT_LEAD: ["m1"] * 50}, LOSES_ONE, False, id="back"),
+        pytest.param(HEARS_ALL, LOSES_ONE | {RAFT_LEAD: ["m1"] * 40}, LOSES_ONE, False, id="back"),
         pytest.param({}, {}, {}, False, id="not counted"),
     ],
 )

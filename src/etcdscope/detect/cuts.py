@@ -12,7 +12,7 @@ from etcdscope.detect.hearing import answers_lost, hears, through
 from etcdscope.detect.network import FLAT_FOR, RUNBOOK, trail
 from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.process import starved
-from etcdscope.detect.streams import BEFORE, judged_over, peers_lost
+from etcdscope.detect.streams import judged_over, peers_lost
 from etcdscope.detect.testimony import Dissent, dissent, leader
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.signal import (
@@ -60,6 +60,8 @@ def link_one_way(window: Window, limits: Limits) -> Iterator[Finding]:
              than the leader knows of cannot reach the leader.
     Alike:   member-isolated (nobody receives anything from it), link-lossy (something gets
              through), disk-hung (its answers stop as well, and so do its fsyncs).
+             Between two followers it takes ten seconds and a scrape: their heartbeats come each
+             1.7 s, and two or three of them are no proof.
     Next:    a rule that stops only what the leader dials is seen for about ten seconds: then etcd
              answers by another way, all is well for raft, and only its log tells of failing probes.
     """
@@ -300,7 +302,7 @@ def _deaf_to_each_other(window: Window, lead: str) -> tuple[str, str] | None:
     Everybody must have followed the leader for as long as is judged, and for the time that streams
     take to come back: whoever was away before has left gaps with everybody.
     """
-    settled = judged_over(window) + BEFORE
+    settled = judged_over(window) + RECONNECTS
     if len(window.members) < 3 or not all(
         window.reachable(m.id) and _follows_for(window, m.id, lead, settled) for m in window.members
     ):

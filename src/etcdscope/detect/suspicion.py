@@ -4,7 +4,7 @@ from etcdscope.detect.monitor import DENIED
 from etcdscope.detect.network import trail
 from etcdscope.detect.testimony import leader
 from etcdscope.model.reading import Failure
-from etcdscope.model.signal import LINEARIZABLE_OK, RAFT_LEAD
+from etcdscope.model.signal import LINEARIZABLE_OK, RAFT_LEAD, SLOW_WATCHERS
 from etcdscope.model.window import Window
 
 
@@ -18,6 +18,9 @@ def suspect(window: Window) -> bool:
     failures = {look.failure for look in asked}
     # What is denied stays denied, however closely metrics are read.
     if failures - {None, Failure.UNSUPPORTED, *DENIED}:
+        return True
+    # For a moment a watcher may be behind; whether it stays so the next scrapes tell.
+    if any(window.number(m.id, SLOW_WATCHERS) for m in window.members):
         return True
     lead = leader(window)
     voters = window.voters  # a learner refuses linearizable reads
