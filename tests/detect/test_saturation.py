@@ -87,3 +87,11 @@ def test_line_is_full_when_it_carries_the_same_in_every_second(m3: Told, full: b
     seen = cluster(leads(sent(4e5, 4e5), m3=FALLS_BEHIND), m3, WANTED)
 
     assert found(link_saturated, seen) == ([("m1>m3", "warning")] if full else [])
+
+
+def test_line_that_carries_less_is_full_only_if_its_own_log_trails() -> None:
+    """Seen: the other follower caught up at a higher rate than it, and trailed itself."""
+    m3 = received(6e4, 6.2e4, 5.9e4, 6e4, 6.1e4, 6e4)
+    seen = cluster(leads(sent(4e5, 4e5), m2=FALLS_BEHIND), m3, WANTED)
+
+    assert found(link_saturated, seen) == []

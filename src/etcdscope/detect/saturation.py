@@ -128,7 +128,7 @@ def _late(
     What trailed before the bulk began does not wait for it: after a cut that is mended, the bulk is
     what was missing.
     """
-    whom = [m.id for m in window.voters if m.id != lead and (m.id != member or not snapshot)]
+    whom = [m.id for m in window.voters if m.id not in (lead, member)] if snapshot else [member]
     for other in whom:
         if not itself_fine(window, other, limit):
             continue

@@ -306,6 +306,7 @@ TABLE: tuple[Explanation, ...] = (
     *_explains("wal-fsync-slow", touching=("link-slow",), within=15.0),
     *_explains("cpu-starved", touching=("link-slow",), within=15.0),
     *_explains("membership-changing", touching=("link-saturated",), within=15.0),
+    *_explains("transaction-huge", anywhere=("write-hotspot", "apply-lag"), within=15.0),
     # Planned work. It never explains a lost quorum, and a stalled cluster only for moments.
     *_explains(
         "member-stopped",
