@@ -279,7 +279,7 @@ STILL = "m3 says self-removed"
     [
         pytest.param("m3 cluster_id=deadbeef", {"cluster-id-mixed"}, id="11: of another cluster"),
         pytest.param(
-            f"15s  m3 removed  m3 killed | 16s  {STILL} | 40s  {STILL} | 62s  {STILL} | 82s {STILL}",
+            f"15s  m3 removed  m3 killed | 16s  {STILL} | 40s  {STILL} | 62s {STILL} | 82s {STILL}",
             {"member-removed-running"},
             id="11: it was removed",
         ),

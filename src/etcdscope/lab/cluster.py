@@ -230,12 +230,11 @@ class Lab:
         """
         self._places += 1
         await self.network.attach(self._places)
-        name, address = f"{member.name}-copy", self.network.address(self._places)
         copy = replace(
             member,
-            name=name,
+            directory=member.directory / f"copy-{self._places}",
             place=self._places,
-            address=address,
+            address=self.network.address(self._places),
             inside=self.network.inside(self._places),
             process=None,
         )

@@ -77,7 +77,7 @@ async def _started_as(member: Member, settings: Settings) -> None:
 async def _forgotten(on: Injection, copy: Member) -> None:
     """End the copy, and let the member say again where it is."""
     await copy.kill()
-    await asyncio.to_thread(shutil.rmtree, copy.data_dir, ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, copy.directory, ignore_errors=True)
     for member in on.targets:
         await on.lab.restart_member(member.name)
 
