@@ -63,6 +63,23 @@ def test_single_member_is_judged_without_others() -> None:
     assert found(wal_fsync_slow, seen) == [("m1", "warning")]
 
 
+@pytest.mark.parametrize(
+    ("m2", "said"),
+    [
+        pytest.param(fsyncs(ms200=20), [], id="it waits for its turn, as in all it does"),
+        pytest.param(fsyncs(ms900=20), [("m2", "warning")], id="its disk is slow as well"),
+    ],
+)
+def test_disk_is_not_blamed_for_what_a_busy_machine_does(
+    m2: Told, said: list[tuple[str, str]]
+) -> None:
+    """Seen with packet loss beside a CPU quota: others were late too, so nobody was starved."""
+    late: Told = {STATUS_SECONDS: [0.05] * 8, RAFTVARS_SECONDS: [0.05] * 8}
+    seen = window({"m1": FINE | late, "m2": m2 | late, "m3": FINE})
+
+    assert found(wal_fsync_slow, seen) == said
+
+
 def test_member_whose_answers_from_memory_are_slow_as_well_is_starved_instead() -> None:
     starved: Told = {STATUS_SECONDS: [0.4] * 6, RAFTVARS_SECONDS: [0.4] * 6}
     seen = window({"m1": FINE, "m2": fsyncs(ms300=20) | starved, "m3": FINE})
