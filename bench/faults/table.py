@@ -138,7 +138,7 @@ FULL_LINE: Final = Truth(
 STORM: Final = Truth(
     ("snapshot-storm",),
     ("etcdMemberCommunicationSlow",),
-    MISSED | {"link-saturated", "link-slow", "link-lossy"},
+    STALLED | {"link-saturated", "link-slow", "link-lossy"},
 )
 STRANGER: Final = Truth(("certificate-mismatched",), ("etcdMembersDown",), DAMAGED)
 CERTIFICATES: Final = Truth(("certificate-expiring",), (), frozenset(), About.CLUSTER)
