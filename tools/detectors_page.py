@@ -40,7 +40,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Network",
-        ("network", "latency", "saturation", "advertised", "peers"),
+        ("cuts", "network", "latency", "saturation", "advertised", "peers"),
         "links that are cut, lossy, slow or full; names and addresses that lead nowhere",
     ),
     Chapter(

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from etcdscope.lab.spec import MIB, LabSpec, LoadSpec
+from etcdscope.lab.spec import KIB, MIB, LabSpec, LoadSpec
 
 # Changing load, a fifth of it linearizable reads.
 LOAD: Final = LoadSpec(rate=60, shape="sine", period_s=30, low=0.3, reads=0.2)
@@ -17,6 +17,17 @@ SPECS: Final = {
     "small-quota": LabSpec(
         version="3.5", quota_bytes=64 * MIB, load=LoadSpec(rate=20), extra_flags=FLAGS
     ),
+    # More bytes than a thin line carries.
+    "bulky": LabSpec(
+        version="3.5", load=LoadSpec(rate=80, value_bytes=4 * KIB, keys=200), extra_flags=FLAGS
+    ),
+    # A follower that is behind by a few hundred entries is sent a snapshot.
+    "few-entries": LabSpec(
+        version="3.5",
+        load=LoadSpec(rate=120, value_bytes=2 * KIB, keys=400),
+        extra_flags=(*FLAGS, "--snapshot-count=200", "--experimental-snapshot-catchup-entries=100"),
+    ),
+    "tls": LabSpec(version="3.5", tls=True, load=LOAD, extra_flags=FLAGS),
     "certificates-end": LabSpec(
         version="3.5", tls=True, certificate_days=2, load=LOAD, extra_flags=FLAGS
     ),

@@ -132,6 +132,15 @@ OVERSIZED: Final = Truth(
 WATCHERS: Final = Truth(("watchers-slow",), (), STALLED)
 REMOVED: Final = Truth(("member-removed-running",), ("etcdMembersDown",), DAMAGED | {"voters-even"})
 NAMELESS: Final = Truth(("peer-name-unresolvable",), (), MISSED)
+FULL_LINE: Final = Truth(
+    ("link-saturated",), ("etcdMemberCommunicationSlow",), MISSED | {"link-slow", "link-lossy"}
+)
+STORM: Final = Truth(
+    ("snapshot-storm",),
+    ("etcdMemberCommunicationSlow",),
+    STALLED | {"link-saturated", "link-slow", "link-lossy"},
+)
+STRANGER: Final = Truth(("certificate-mismatched",), ("etcdMembersDown",), DAMAGED)
 CERTIFICATES: Final = Truth(("certificate-expiring",), (), frozenset(), About.CLUSTER)
 TWO_VOTERS: Final = Truth(("voters-even", "quorum-margin-zero"), (), frozenset(), About.CLUSTER)
 
@@ -174,6 +183,10 @@ FAULTS: Final[tuple[Row, ...]] = (
     row("follower-loss-in", SOFT, harm("loss", "follower", LOSSY, p=0.3, direction="in")),
     row("follower-far", SOFT, harm("latency", "follower", SLOW_LINK), pair="link"),
     row("leader-far", SOFT, harm("latency", "leader", SLOW_LINK, delay_s=0.075), pair="link"),
+    row("follower-line-thin", SOFT, harm("bandwidth", "follower", FULL_LINE, bytes_per_s=150_000),
+        spec="bulky", pair="link"),
+    row("follower-outpaced", SOFT, harm("bandwidth", "follower", STORM, bytes_per_s=120_000),
+        spec="few-entries", window=120, pair="link"),
     # disk and CPU
     row("leader-disk-slow", SOFT, harm("slow-disk", "leader", WAL), pair="disk or CPU"),
     row("follower-disk-slow", SOFT, harm("slow-disk", "follower", WAL), pair="disk or CPU"),
@@ -216,6 +229,8 @@ FAULTS: Final[tuple[Row, ...]] = (
     row("quota-near", SOFT, harm("quota-near", "", QUOTA_NEAR), spec="small-quota", pair="space"),
     row("quota-exhausted", HARD, harm("quota", "", QUOTA), spec="small-quota", pair="space"),
     row("db-fragmented", SOFT, harm("fragment", "", FRAGMENTED), spec="small-quota", pair="space"),
+    row("certificate-of-a-stranger", SOFT, harm("other-authority", "follower", STRANGER),
+        spec="tls", pair="gone"),
     # so from the start
     row("certificates-end", SOFT, harm("", "", CERTIFICATES), spec="certificates-end"),
     row("two-voters", SOFT, harm("", "", TWO_VOTERS), spec="two"),
@@ -239,6 +254,8 @@ FAULTS: Final[tuple[Row, ...]] = (
     row("isolate-and-starve", SOFT, harm("isolate", "follower", ISOLATED),
         harm("cpu-quota", SPARE, STARVED, fraction=0.03), spec="five"),
     row("slow-disk-and-starve", SOFT, harm("slow-disk", "follower", WAL),
+        harm("cpu-quota", SPARE, STARVED, fraction=0.03), spec="five"),
+    row("loss-and-starve", SOFT, harm("loss", "follower", LOSSY, p=0.3),
         harm("cpu-quota", SPARE, STARVED, fraction=0.03), spec="five"),
     row("kill-and-learner", SOFT, harm("learner", "", LEARNER, running=False),
         harm("kill", "follower", DOWN), spec="five"),

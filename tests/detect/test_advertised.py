@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from tests.detect.windows import Away, Told, ago, found, refused, window
+from tests.detect.windows import Away, Told, ago, found, look, refused, window
 
 from etcdscope.detect.advertised import advertised_url_unreachable, elsewhere
 from etcdscope.model.signal import ADVERTISED_STATE, PORT_STATE
@@ -65,12 +65,17 @@ def test_advertised_url_is_judged_by_who_could_reach_it(seen: Window, said: str 
 
 
 def test_loopback_is_right_where_everything_is_local() -> None:
-    seen = advertises("http://127.0.0.1:23790")
+    """A log that is read is no place from which anybody looks."""
+    seen = advertises("http://127.0.0.1:23790", peers=["http://127.0.0.1:23800"])
     looks = {
-        (s, f"http://127.0.0.1:{i}"): replace(look, endpoint=f"http://127.0.0.1:{i}")
-        for i, ((s, _), look) in enumerate(seen.looks.items())
+        (s, f"http://127.0.0.1:{i}"): replace(seen_at, endpoint=f"http://127.0.0.1:{i}")
+        for i, ((s, _), seen_at) in enumerate(seen.looks.items())
     }
 
+    assert found(advertised_url_unreachable, replace(seen, looks=looks)) == []
+
+    log = look("logs", "m3")
+    looks[log.source, "log:m3"] = replace(log, endpoint="log:m3")
     assert found(advertised_url_unreachable, replace(seen, looks=looks)) == []
 
 

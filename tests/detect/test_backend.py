@@ -30,6 +30,13 @@ FAST = disk({"ms4": 50}, {"ms2": 100})
 SLOW = disk({"ms300": 15}, {"ms2": 100})
 
 
+HEALED: Told = {
+    BACKEND_COMMIT: ago(
+        (5.1, counted()), (1.1, counted(ms300=15)), (0.1, counted(ms300=15, ms4=10))
+    )
+}
+
+
 @pytest.mark.parametrize(
     ("m2", "said"),
     [
@@ -39,6 +46,7 @@ SLOW = disk({"ms300": 15}, {"ms2": 100})
         pytest.param(disk({"ms300": 15}, {"ms300": 15}), [], id="the whole disk: not the backend"),
         pytest.param(disk({"ms4": 50, "ms300": 3}, {"ms2": 100}), [], id="nine of ten are quick"),
         pytest.param(disk({"ms300": 2}, {"ms2": 100}), [], id="too few to say"),
+        pytest.param(FAST | HEALED, [], id="the newest are quick: it is over"),
         pytest.param(SLOW | {DEFRAG_INFLIGHT: 1.0}, [], id="a defragmentation holds the lock"),
         pytest.param(
             SLOW | {COMPACT_REVISION: ago((12.0, 5.0), (2.0, 900.0))},

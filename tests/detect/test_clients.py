@@ -329,6 +329,31 @@ def test_transactions_fail_their_compare(
 # --- watches, lists, leases ----------------------------------------------------------------------
 
 
+def closely(*values: float) -> Ago:
+    """Return what scrapes a second apart gave, as under zoom."""
+    return ago(*((len(values) - i - 0.9, value) for i, value in enumerate(values)))
+
+
+@pytest.mark.parametrize(
+    ("slow", "pending", "said"),
+    [
+        pytest.param(closely(0, 8, 8, 8, 8, 8), closely(*[1e3] * 6), True, id="nobody reads"),
+        pytest.param(closely(0, 8, 8, 8, 8), closely(*[1e3] * 5), False, id="not for long enough"),
+        pytest.param(closely(0, 8, 8, 8, 8, 3), closely(*[1e3] * 6), False, id="fewer are behind"),
+        pytest.param(
+            closely(0, 8, 8, 8, 8, 8), closely(9e3, 8e3, 7e3, 6e3, 5e3, 4e3), False, id="they read"
+        ),
+        pytest.param(closely(8, 8, 0, 8, 8, 8), closely(*[1e3] * 6), False, id="one was well"),
+    ],
+)
+def test_watchers_that_take_nothing_are_told_within_seconds(
+    slow: Ago, pending: Ago, said: bool
+) -> None:
+    told = seen(m2={SLOW_WATCHERS: slow, EVENTS_PENDING: pending})
+
+    assert found(watchers_slow, told) == ([("m2", "warning")] if said else [])
+
+
 @pytest.mark.parametrize(
     ("slow", "said"),
     [

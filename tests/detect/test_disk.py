@@ -25,6 +25,13 @@ def fsyncs(**seconds: float) -> Told:
 FINE = fsyncs(ms2=100)
 
 
+def healed(*, then: int = 20, **slow: float) -> Told:
+    """Return a disk that was slow up to the scrape before last, and quick since."""
+    return {
+        WAL_FSYNC: ago((5.1, counted()), (1.1, counted(**slow)), (0.1, counted(**slow, ms2=then)))
+    }
+
+
 @pytest.mark.parametrize(
     ("m2", "said"),
     [
@@ -34,6 +41,10 @@ FINE = fsyncs(ms2=100)
         pytest.param(fsyncs(ms4000=5), [("m2", "critical")], id="seconds"),
         pytest.param(fsyncs(ms2=100, ms300=5), [], id="hiccups: nine of ten are quick"),
         pytest.param(fsyncs(ms300=2), [], id="too few to say"),
+        pytest.param(healed(ms300=20), [], id="the newest are quick: it is over"),
+        pytest.param(
+            healed(ms300=20, then=2), [("m2", "warning")], id="two quick ones say nothing"
+        ),
     ],
 )
 def test_fsync_is_slow_by_its_ninth_of_ten(m2: Told, said: list[tuple[str, str]]) -> None:
@@ -50,6 +61,23 @@ def test_single_member_is_judged_without_others() -> None:
     seen = window({"m1": fsyncs(ms300=20)}, members="m1")
 
     assert found(wal_fsync_slow, seen) == [("m1", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("m2", "said"),
+    [
+        pytest.param(fsyncs(ms200=20), [], id="it waits for its turn, as in all it does"),
+        pytest.param(fsyncs(ms900=20), [("m2", "warning")], id="its disk is slow as well"),
+    ],
+)
+def test_disk_is_not_blamed_for_what_a_busy_machine_does(
+    m2: Told, said: list[tuple[str, str]]
+) -> None:
+    """Seen with packet loss beside a CPU quota: others were late too, so nobody was starved."""
+    late: Told = {STATUS_SECONDS: [0.05] * 8, RAFTVARS_SECONDS: [0.05] * 8}
+    seen = window({"m1": FINE | late, "m2": m2 | late, "m3": FINE})
+
+    assert found(wal_fsync_slow, seen) == said
 
 
 def test_member_whose_answers_from_memory_are_slow_as_well_is_starved_instead() -> None:
@@ -110,6 +138,7 @@ FAR: Told = {CONNECT_SECONDS: [0.045] * 8}
         pytest.param(
             fsyncs(ms2=50, ms300=20), SLOW, FINE, [], id="half of them quick: hiccups, not a stall"
         ),
+        pytest.param(healed(ms300=20), SLOW, FINE, [], id="one of them is well again"),
         pytest.param(SLOW | LATE_ANSWERS, SLOW, FINE, [], id="a busy machine"),
         pytest.param(
             SLOW | LATE_ANSWERS | FAR, SLOW, FINE, [("cluster", "warning")], id="a far machine"

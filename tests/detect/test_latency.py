@@ -15,6 +15,7 @@ from etcdscope.model.signal import (
     FLAGS,
     LINEARIZABLE_OK,
     LINEARIZABLE_SECONDS,
+    PEER_RECEIVED_BYTES,
     PEER_RTT,
     PROGRESS_MATCH,
     RAFT_LEAD,
@@ -71,6 +72,13 @@ def cluster(m1: Told, m3: Told | None = None, m2: Told | None = None) -> Window:
     return window({"m1": m1, "m2": follower(m2), "m3": follower(m3)})
 
 
+def arrives(rate: float) -> Told:
+    """Return what a follower received from the leader, in bytes a second, scraped every second."""
+    return {
+        PEER_RECEIVED_BYTES: {"m1": ago(*((a + 0.1, rate * (9 - a)) for a in range(6, -1, -1)))}
+    }
+
+
 FAR = reads(0.2, 0.31, 0.17, 0.3, 0.19)
 SLOW_DISK: Told = {WAL_FSYNC: ago((5.1, counted()), (0.1, counted(ms300=10)))}
 STARVED: Told = {STATUS_SECONDS: [0.4] * 6, RAFTVARS_SECONDS: [0.4] * 6}
@@ -112,6 +120,16 @@ NO_ANSWER = reads(ok=0.0)
         ),
         pytest.param(
             cluster(leads(FAR), reads(*[0.2] * 5)), [], id="the leader's reads wait, logs in step"
+        ),
+        pytest.param(
+            cluster(leads(m3=TRAILS_150), FAR | arrives(145e3), arrives(340e3)),
+            [],
+            id="less arrives than elsewhere: the line is full",
+        ),
+        pytest.param(
+            cluster(leads(m3=TRAILS_150), FAR | arrives(330e3), arrives(340e3)),
+            [("m1>m3", "warning")],
+            id="as much arrives, only later",
         ),
     ],
 )

@@ -184,7 +184,12 @@ def lists(*names: str, ages: tuple[float, ...] = (14, 9, 4), learners: str = "")
 
 
 def teller(told: Ago, applied: float = 100.0, committed: float = 100.0) -> Told:
-    return {MEMBER_LIST: told, APPLIED_INDEX: applied, COMMITTED_INDEX: ago((20, committed))}
+    index = ago((19, applied), (0.1, applied))
+    return {MEMBER_LIST: told, APPLIED_INDEX: index, COMMITTED_INDEX: ago((20, committed))}
+
+
+# Seen when an isolated member was back: it had applied all, and its newest list was from before.
+IS_BACK: Told = {APPLIED_INDEX: ago((19, 90.0), (0.1, 100.0))}
 
 
 THREE = teller(lists("m1", "m2", "m3"))
@@ -205,6 +210,12 @@ THREE = teller(lists("m1", "m2", "m3"))
             [],
             [("m3", "warning")],
             id="it has not applied the removal yet",
+        ),
+        pytest.param(
+            teller(lists("m1", "m2", "m3", "m4")) | IS_BACK,
+            [],
+            [("m3", "warning")],
+            id="it has applied it since its last list",
         ),
         pytest.param(
             teller(lists("m1", "m2", "m3", learners="m2")),

@@ -8,6 +8,7 @@ from etcdscope.detect.saturation import link_saturated
 from etcdscope.model.signal import (
     PEER_RECEIVED_BYTES,
     PEER_SENT_BYTES,
+    PROGRESS_MATCH,
     PROGRESS_STATE,
     SNAPSHOT_SENDS,
 )
@@ -26,6 +27,9 @@ def sent(before: float, now: float) -> Told:
 
 
 FALLS_BEHIND = [25 * i if i < 8 else 200 + 5 * (i - 8) for i in range(LOOKS)]
+# Nothing came through for seconds; what is sent now is all that it missed.
+STEADY = [25 * i for i in range(40)]
+WAS_CUT: Told = {PROGRESS_MATCH: {"m1": STEADY, "m2": STEADY, "m3": [0] * 39 + [25]}}
 TAKES: Told = {PROGRESS_STATE: {"m3": ["snapshot"] * 4}, SNAPSHOT_SENDS: {"m3": 1.0}}
 
 
@@ -36,6 +40,9 @@ TAKES: Told = {PROGRESS_STATE: {"m3": ["snapshot"] * 4}, SNAPSHOT_SENDS: {"m3": 
         pytest.param(leads(sent(2e4, 2e6)), None, False, id="bulk on a wide line"),
         pytest.param(leads(sent(2e4, 2e4), m3=FALLS_BEHIND), None, False, id="usual: it is lossy"),
         pytest.param(leads(sent(1e6, 2e6), m3=FALLS_BEHIND), None, False, id="it is always so"),
+        pytest.param(
+            leads(sent(2e4, 2e6) | WAS_CUT), None, False, id="it trailed before: it was cut"
+        ),
         pytest.param(
             leads(sent(2e4, 2e6) | TAKES, m3=FALLS_BEHIND), None, False, id="a snapshot harms none"
         ),
@@ -80,3 +87,11 @@ def test_line_is_full_when_it_carries_the_same_in_every_second(m3: Told, full: b
     seen = cluster(leads(sent(4e5, 4e5), m3=FALLS_BEHIND), m3, WANTED)
 
     assert found(link_saturated, seen) == ([("m1>m3", "warning")] if full else [])
+
+
+def test_line_that_carries_less_is_full_only_if_its_own_log_trails() -> None:
+    """Seen: the other follower caught up at a higher rate than it, and trailed itself."""
+    m3 = received(6e4, 6.2e4, 5.9e4, 6e4, 6.1e4, 6e4)
+    seen = cluster(leads(sent(4e5, 4e5), m2=FALLS_BEHIND), m3, WANTED)
+
+    assert found(link_saturated, seen) == []

@@ -83,6 +83,18 @@ class Knobs:
     claims: float = 0.001  # what etcd's RTT metric says of the way to it
 
 
+@dataclass(frozen=True)
+class Growing:
+    """A counter that a story lets grow by so much a second."""
+
+    start: float
+    rate: float
+    since: float
+
+    def at(self, now: float) -> float:
+        return self.start + self.rate * (now - self.since)
+
+
 @dataclass
 class SimMember:
     """One member: its process, its place in the network, its raft, its counters."""
@@ -115,6 +127,7 @@ class SimMember:
     knobs: Knobs = field(default_factory=Knobs)
     counters: Counters = field(default_factory=Counters)
     overrides: dict[tuple[Signal, str], Value] = field(default_factory=dict)
+    growing: dict[tuple[Signal, str], Growing] = field(default_factory=dict)
     said: list[LogEvent] = field(default_factory=list)  # lines of its log that nobody read yet
     flags: dict[str, str] = field(default_factory=dict)
     advertised: str = ""
@@ -124,6 +137,13 @@ class SimMember:
     def alive(self) -> bool:
         """Return whether its raft runs."""
         return self.process is Process.RUNNING and not self.host_lost
+
+    def shown(self, signal: Signal, key: str, now: float) -> float:
+        """Return what a counter of the story's own stands at; 0 where it has none."""
+        if (growing := self.growing.get((signal, key))) is not None:
+            return growing.at(now)
+        value = self.overrides.get((signal, key), 0.0)
+        return value if isinstance(value, float) else 0.0
 
     @property
     def url(self) -> str:

@@ -124,7 +124,7 @@ class Looking:
             if not m.ever_started:
                 continue
             for source in PACES:
-                if source == "host" and not _host(m):
+                if source == "host" and not _host(m, now):
                     continue
                 loop = self._loops.setdefault((source, m.url), Loop(source, m))
                 if loop.due(now, zoomed):
@@ -170,7 +170,7 @@ class Looking:
         if source == "probe":
             return _probed(self._cluster, m, loop.began, now)
         if source == "host":  # the machine answers, whatever its processes do
-            return Reading(source, m.url, at, 0.001, observations=_host(m))
+            return Reading(source, m.url, at, 0.001, observations=_host(m, now))
         failure = _failure(m, source, now, waited)
         if failure is Failure.TIMEOUT and waited < patience:
             return None
@@ -184,7 +184,7 @@ class Looking:
             "members": _members,
             "hashes": _hashes,
         }
-        seen = _overridden(m, source, tuple(give[source](self._cluster, m)))
+        seen = _overridden(m, source, tuple(give[source](self._cluster, m)), now)
         return Reading(source, m.url, at, max(waited, m.knobs.answers), m.id, seen)
 
     def _attend(self, m: SimMember, now: float) -> None:
@@ -244,16 +244,17 @@ def _observed(name: str, value: float) -> Observation:
 
 
 def _overridden(
-    m: SimMember, source: str, seen: tuple[Observation, ...]
+    m: SimMember, source: str, seen: tuple[Observation, ...], now: float
 ) -> tuple[Observation, ...]:
-    own = {at: v for at, v in m.overrides.items() if source_of(at[0]) == source}
+    told = m.overrides | {at: float(int(g.at(now))) for at, g in m.growing.items()}
+    own = {at: v for at, v in told.items() if source_of(at[0]) == source}
     kept = tuple(o for o in seen if (o.signal, o.key) not in own)
     return (*kept, *(Observation(signal, v, key) for (signal, key), v in own.items()))
 
 
-def _host(m: SimMember) -> tuple[Observation, ...]:
+def _host(m: SimMember, now: float) -> tuple[Observation, ...]:
     """Return what a story says of the member's host; nothing where it is not seen."""
-    return _overridden(m, "host", ())
+    return _overridden(m, "host", (), now)
 
 
 def _status(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:
@@ -335,7 +336,7 @@ def _knocked(m: SimMember, began: float, now: float) -> Reading | None:
     ]
     if door == "open":
         seen.append(Observation(CONNECT_SECONDS, m.knobs.connect))
-    told = _overridden(m, "ports", tuple(seen))
+    told = _overridden(m, "ports", tuple(seen), now)
     return Reading("ports", m.url, T0 + began, max(now - began, 0.001), observations=told)
 
 
@@ -363,5 +364,5 @@ def _probed(cluster: SimCluster, m: SimMember, began: float, now: float) -> Read
         seen.append(Observation(LINEARIZABLE_SECONDS, waits))
     if m.knobs.certificate:
         seen.append(Observation(CERTIFICATE_END, T0 + m.knobs.certificate, "client"))
-    told = _overridden(m, "probe", tuple(seen))
+    told = _overridden(m, "probe", tuple(seen), now)
     return Reading("probe", m.url, T0 + began, took, m.id, told)

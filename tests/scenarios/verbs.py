@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from tests.scenarios.cluster import Counters, Knobs, Process, SimCluster, SimMember
+from tests.scenarios.cluster import Counters, Growing, Knobs, Process, SimCluster, SimMember
 from tests.scenarios.looking import T0
 from tests.scenarios.story import Event, StoryError, amount
 
 from etcdscope.model.cluster import Role
 from etcdscope.model.logs import LogEvent
-from etcdscope.model.reading import Value
+from etcdscope.model.reading import Histogram, Value
 from etcdscope.model.signal import TABLE
 
 Settings = Mapping[str, str]
@@ -38,7 +38,7 @@ def happen(cluster: SimCluster, event: Event) -> None:
                 raise StoryError(f"a member cannot be {event.verb!r}")
             _MEMBER[event.verb](cluster, member, event)
         else:
-            _set_member(member, event.settings)
+            _set_member(cluster, member, event)
 
 
 def _set_cluster(cluster: SimCluster, settings: Settings) -> None:
@@ -51,8 +51,8 @@ def _set_cluster(cluster: SimCluster, settings: Settings) -> None:
             raise StoryError(f"the cluster has no {name!r}: say writes=50/s or lag=1s")
 
 
-def _set_member(member: SimMember, settings: Settings) -> None:
-    for name, text in settings.items():
+def _set_member(cluster: SimCluster, member: SimMember, event: Event) -> None:
+    for name, text in event.settings.items():
         signal, _, key = name.rstrip("]").partition("[")
         if name in _KNOBS:
             setattr(member.knobs, name, amount(text))
@@ -60,11 +60,21 @@ def _set_member(member: SimMember, settings: Settings) -> None:
             raise StoryError(f"there is no signal {signal!r}")
         elif text == "usual":
             member.overrides.pop((TABLE[signal], key), None)
+            member.growing.pop((TABLE[signal], key), None)
+        elif text.startswith("+"):
+            before = member.shown(TABLE[signal], key, event.at)
+            member.overrides.pop((TABLE[signal], key), None)
+            member.growing[TABLE[signal], key] = Growing(before, amount(text[1:]), event.at)
         else:
+            member.growing.pop((TABLE[signal], key), None)
             member.overrides[TABLE[signal], key] = _value(text)
 
 
 def _value(text: str) -> Value:
+    """Read a number, a word, or what a histogram counted: ``3*2500`` is three of 2500 each."""
+    count, times, each = text.partition("*")
+    if times:
+        return Histogram((float("inf"),), (amount(count),), amount(count) * amount(each))
     try:
         return amount(text)
     except StoryError:
@@ -137,7 +147,7 @@ def _starved(cluster: SimCluster, m: SimMember, event: Event) -> None:
 
 
 def _usual(cluster: SimCluster, m: SimMember, event: Event) -> None:
-    m.knobs, m.overrides, m.blind = Knobs(), {}, {}
+    m.knobs, m.overrides, m.growing, m.blind = Knobs(), {}, {}, {}
 
 
 def _alarm(cluster: SimCluster, m: SimMember, event: Event) -> None:

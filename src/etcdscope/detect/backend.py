@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from etcdscope.detect.detector import detector
-from etcdscope.detect.disk import ENOUGH, SPAN, busy
+from etcdscope.detect.disk import ENOUGH, SPAN, busy, eased
 from etcdscope.detect.process import starved
 from etcdscope.model.finding import Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
@@ -78,6 +78,8 @@ def backend_commit_slow(window: Window, limits: Limits) -> Iterator[Finding]:
         if severity is None or commit.value < TIMES_WAL * wal.value:
             continue
         if starved(window, member) or busy(window, member):
+            continue
+        if eased(window, member, BACKEND_COMMIT, limits["warning"]):
             continue
         if window.number(member, DEFRAG_INFLIGHT):
             continue

@@ -6,9 +6,10 @@ etcd's metrics never say which client it is: that stands in its log ("request st
 from collections.abc import Iterator
 
 from etcdscope.detect.detector import detector
-from etcdscope.detect.pace import COVER, mean, recent, scrapes, steady
+from etcdscope.detect.pace import COVER, mean, recent, steady
 from etcdscope.detect.refusals import evidence, refused, sentence, told
 from etcdscope.detect.testimony import leader
+from etcdscope.detect.watches import stuck
 from etcdscope.model.finding import CLUSTER, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
@@ -333,10 +334,7 @@ def txn_conflicts(window: Window, limits: Limits) -> Iterator[Finding]:
     "watchers-slow",
     needs=(SLOW_WATCHERS, METRICS_SECONDS),
     over=COVER,
-    # A watch that begins at an old revision is behind for a moment; one that stays behind in three
-    # scrapes while the number does not fall is not catching up.
-    limits={"falling": 0.5},
-    opens_after=1.0,
+    opens_after=0.5,
     closes_after=6.0,
     impact="Their clients act on old state. When compaction overtakes them, they must list anew.",
     runbook=(
@@ -354,28 +352,25 @@ def txn_conflicts(window: Window, limits: Limits) -> Iterator[Finding]:
 def watchers_slow(window: Window, limits: Limits) -> Iterator[Finding]:
     """Watchers stay behind: they do not take their events.
 
-    Signal:  slow watchers in every scrape of the last seven seconds or more, three at least, and
-             not half as many as before; the events that wait for them.
+    Signal:  slow watchers in every scrape of the last four seconds or more, three scrapes at least,
+             while neither they nor the events that wait for them become fewer.
     Source:  etcd_debugging_mvcc_slow_watcher_total, etcd_debugging_mvcc_pending_events_total.
     Means:   a client that does not read, or not fast enough; the store itself is up to date.
     Alike:   new watches from an old revision (their number falls at once).
     Next:    not seen: a client that reads, but acts late; and who it is.
     """
     for member in window.judgeable:
-        times = scrapes(window, member)
-        seconds = times[-1] - times[0] if times else 0.0
-        points = [p for p in window.points(member, SLOW_WATCHERS) if p.at in times]
-        slow = [p.value for p in points if isinstance(p.value, (int, float))]
-        if len(slow) < 3 or min(slow) <= 0 or slow[-1] < limits["falling"] * max(slow):
+        if (behind := stuck(window, member)) is None:
             continue
+        slow, seconds = behind
         waiting = window.number(member, EVENTS_PENDING) or 0.0
         yield Finding(
             Subject.member(member),
             Severity.WARNING,
-            f"{slow[-1]:.0f} watchers on {window.label(member)} have been behind for"
+            f"{slow:.0f} watchers on {window.label(member)} have been behind for"
             f" {seconds:.0f} s; {waiting:.0f} events wait for them",
             (
-                window.evidence(member, SLOW_WATCHERS, slow[-1], limit=0.0),
+                window.evidence(member, SLOW_WATCHERS, slow, limit=0.0),
                 window.evidence(member, EVENTS_PENDING, waiting),
             ),
             confidence=0.9,

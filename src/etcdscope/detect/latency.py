@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from etcdscope.detect.arrivals import falls_short
 from etcdscope.detect.detector import detector
-from etcdscope.detect.network import TRAILS, idle, trail
+from etcdscope.detect.network import TRAILS, falls_behind, idle, trail
 from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.process import starved
 from etcdscope.detect.testimony import leader
@@ -51,6 +52,8 @@ ELECTION = 1.0
 WRITES = 10.0
 # Entries that are committed and not applied yet, between two messages of one look.
 UNAPPLIED = 3.0
+# Over a slow link a log trails by as much all the time; once it may have had another reason.
+UNEVEN = 2
 # What is older than this was before the present trouble.
 BEFORE = 15.0
 
@@ -207,6 +210,8 @@ def _far(window: Window, lead: str, member: str, seen: Ways | None, limit: float
     """Return the round trip between the leader and a follower where it is too long."""
     if member == lead or window.word(member, RAFT_LEAD) != lead:
         return None
+    if falls_behind(window, lead, member) >= UNEVEN or falls_short(window, lead, member):
+        return None  # it is not as late all the time, or not all arrives: packets are lost
     told = seen.followers.get(member) if seen else None
     delay = replication_delay(window, lead, member)
     if told is not None:

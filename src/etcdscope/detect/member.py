@@ -4,11 +4,13 @@ The look-alikes are told apart by three facts: what its client port does when kn
 it says anything itself, and whether the other members still hear it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from etcdscope.detect.detector import detector
+from etcdscope.detect.hearing import hears, leads_on
 from etcdscope.detect.host import state_evidence
+from etcdscope.detect.latency import election_timeout
 from etcdscope.detect.planned import left_in_order, started_again
 from etcdscope.detect.testimony import (
     SILENCE,
@@ -21,7 +23,6 @@ from etcdscope.detect.testimony import (
     joining,
     leader,
     others_answer,
-    received_growth,
     refused_since,
     silence,
     starting,
@@ -69,6 +70,11 @@ MEMBERS_TELL = 0.8
 # Members learn of a leader with its first message. One that has not followed for two looks, while a
 # quorum does, is cut off.
 LEADERLESS = 0.4
+# Followers draw their election timeouts between one and two of them: of a leader that is cut off
+# the last one knows a timeout after the first, and we with the next look.
+LOOK = 0.6
+# An old leader that is cut off steps down within two election timeouts.
+LED_WITHIN = 6.0
 
 
 def _port(window: Window, member: str, says: str, port: str = "client") -> Evidence:
@@ -332,23 +338,27 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
     """The member lives but is cut off from its peers.
 
     Signal:  it answers us, and its raft knows no leader or still calls itself one, while the
-             others agree on another leader; no peer hears it.
-    Source:  raft.status at /debug/vars of every member; active_peers.
+             others agree on another leader, which has heard a quorum since; no peer hears it.
+    Source:  raft.status at /debug/vars of every member; received bytes; linearizable reads.
     Means:   it serves stale reads only.
-    Alike:   down (does not answer us), link-one-way (it still hears some of its peers).
+    Alike:   down (does not answer us), link-one-way (a peer still receives its requests for votes),
+             a leader that is cut off, whom some follow for a second after the first has given up
+             (no read is answered through it, and nobody acknowledges its entries).
     """
     lead = leader(window)
     for member in window.voters if lead else ():
         against = dissent(window, member.id, lead)
         if against is None or not _sure(window, member.id, against):
             continue
-        growth = {
-            w: received_growth(window, w, member.id, against.since + TESTIFIES_AFTER)
-            for w in against.agreeing
-        }
-        if any(grown for grown in growth.values()):
+        patient = against.seconds < election_timeout(window, lead)[0] + LOOK
+        if patient and not leads_on(window, lead, member.id, against.since):
+            continue  # it may be the leader that is cut off, and the others have not noticed
+        told = {w: hears(window, w, member.id, lead, against) for w in against.agreeing}
+        if any(told.values()):
             continue  # somebody hears it: only a link is cut
-        deaf = [w for w, grown in growth.items() if grown == 0]
+        if patient and not _led(window, member.id) and _will_tell(told, lead):
+            continue
+        deaf = [w for w, heard in told.items() if heard is False]
         names = ", ".join(window.label(m) for m in against.agreeing)
         yield Finding(
             Subject.member(member.id),
@@ -370,7 +380,7 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
                 RuledOut("member-frozen", "it answers us"),
                 *(
                     (RuledOut("link-one-way", "no other member receives anything from it"),)
-                    if deaf and len(deaf) == len(growth)
+                    if deaf and len(deaf) == len(told)
                     else ()
                 ),
             ),
@@ -383,6 +393,18 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
             else "Within two seconds the others' received bytes will tell"
             " whether one of them still hears it; then only a link is cut.",
         )
+
+
+def _led(window: Window, member: str) -> bool:
+    """Return whether it led a moment ago: whom a quorum left is cut off from more than one."""
+    states = window.points(member, RAFT_STATE, over=LED_WITHIN)
+    return any(p.value == "leader" for p in states)
+
+
+def _will_tell(told: Mapping[str, bool | None], lead: str) -> bool:
+    """Return whether a member that does not lead is about to tell if it still hears it."""
+    third = [heard for witness, heard in told.items() if witness != lead]
+    return bool(third) and all(heard is None for heard in third)
 
 
 def _sure(window: Window, member: str, against: Dissent) -> bool:

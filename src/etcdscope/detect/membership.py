@@ -262,15 +262,25 @@ def _strays(window: Window) -> Iterator[tuple[str, str]]:
 
 
 def _has_applied(window: Window, member: str) -> bool | None:
-    """Return whether it has applied all that anybody had committed before its lists held."""
-    applied = window.number(member, APPLIED_INDEX)
+    """Return whether it had applied what anybody had committed when its lists were read.
+
+    What it has caught up with since its newest list does not show there yet.
+    """
+    told = window.last(member, MEMBER_LIST)
+    if told is None:
+        return None
+    applied = [
+        float(p.value)
+        for p in window.points(member, APPLIED_INDEX)
+        if p.at <= told.at and isinstance(p.value, (int, float))
+    ]
     before = [
         float(p.value)
         for m in window.members
         for p in window.points(m.id, COMMITTED_INDEX)
-        if p.at < window.now - LISTS_HOLD and isinstance(p.value, (int, float))
+        if p.at < told.at - LISTS_HOLD and isinstance(p.value, (int, float))
     ]
-    return applied >= max(before) if applied is not None and before else None
+    return applied[-1] >= max(before) if applied and before else None
 
 
 @detector(

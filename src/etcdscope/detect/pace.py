@@ -105,12 +105,3 @@ def usual(window: Window, member: str, signal: Signal, key: str) -> float | None
         return None
     there_at_once = points[0].at - began < COVER  # else it stood at 0 before
     return max(last - first if there_at_once else last, 0.0) / max(until - began, 1.0)
-
-
-def scrapes(window: Window, member: str) -> tuple[float, ...]:
-    """Return the times of the scrapes that ``recent`` looks at, oldest first."""
-    growths = recent(window, member, METRICS_SECONDS)
-    if not growths:
-        return ()
-    began = growths[-1].at - growths[-1].seconds
-    return tuple(p.at for p in window.points(member, METRICS_SECONDS) if p.at > began - 0.001)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+from etcdscope.detect.arrivals import falls_short, received
 from etcdscope.detect.detector import detector
 from etcdscope.detect.latency import BEFORE, ROUND_TRIPS, Ways, election_timeout, itself_fine, ways
 from etcdscope.detect.network import TRAILS, trail
@@ -29,18 +30,15 @@ from etcdscope.model.signal import (
 from etcdscope.model.window import Window
 
 # A full line carries the same in each of so many seconds, but for its measuring.
-SCRAPES = 5
+SCRAPES = 4
 STEADY = 0.7
-# Another member receives this much more, and both more than heartbeats.
-LESS = 0.75
-CARRIES = 20_000.0
 
 
 @detector(
     "link-saturated",
     needs=(RAFT_LEAD, PEER_SENT_BYTES),
     limits={"times_before": 3.0, "bytes_per_s": 100_000.0},
-    opens_after=1.0,
+    opens_after=0.5,
     closes_after=5.0,
     impact="Heartbeats and entries wait behind the bulk: writes slow down, followers fall behind.",
     runbook=(
@@ -74,16 +72,32 @@ def link_saturated(window: Window, limits: Limits) -> Iterator[Finding]:
         before = _sent_before(window, lead, member.id)
         bulk = before is not None and sent > limits["times_before"] * before
         flat = plateau(window, lead, member.id)
-        late = _late(window, lead, member.id, seen, limit, snapshot=snapshot)
-        if late and (snapshot or bulk):
+        since = _bulk_since(window, lead, member.id, limits["bytes_per_s"])
+        if (snapshot or bulk) and (
+            late := _late(window, lead, member.id, seen, limit, since, snapshot=snapshot)
+        ):
             yield _full(window, lead, member.id, sent, before, late, snapshot=snapshot)
-        elif late and flat is not None:
+        elif flat is not None and (late := _late(window, lead, member.id, seen, limit)):
             yield _thin(window, lead, member.id, flat, late)
 
 
 def _takes_snapshot(window: Window, lead: str, member: str) -> bool:
     states = {p.value for p in window.points(lead, PROGRESS_STATE, member, over=3.0)}
     return "snapshot" in states or bool(window.number(lead, SNAPSHOT_SENDS, member, within=3.0))
+
+
+def _bulk_since(window: Window, lead: str, member: str, limit: float) -> float:
+    """Return since when that many bytes a second have been going to the peer; scrape by scrape."""
+    points = [
+        p for p in window.points(lead, PEER_SENT_BYTES, member) if isinstance(p.value, (int, float))
+    ]
+    since = window.now
+    for older, newer in reversed(list(pairwise(points))):
+        grown = float(newer.value) - float(older.value)  # type: ignore[arg-type]
+        if grown < limit * (newer.at - older.at):
+            break
+        since = older.at
+    return since
 
 
 def _sent_before(window: Window, lead: str, member: str) -> float | None:
@@ -100,15 +114,26 @@ def _sent_before(window: Window, lead: str, member: str) -> float | None:
 
 
 def _late(
-    window: Window, lead: str, member: str, seen: Ways | None, limit: float, *, snapshot: bool
+    window: Window,
+    lead: str,
+    member: str,
+    seen: Ways | None,
+    limit: float,
+    since: float = 0.0,
+    *,
+    snapshot: bool = False,
 ) -> Evidence | None:
-    """Return what waits: behind a snapshot the others, behind bulk writes the follower itself."""
-    whom = [m.id for m in window.voters if m.id != lead and (m.id != member or not snapshot)]
+    """Return what waits: behind a snapshot the others, behind bulk writes the follower itself.
+
+    What trailed before the bulk began does not wait for it: after a cut that is mended, the bulk is
+    what was missing.
+    """
+    whom = [m.id for m in window.voters if m.id not in (lead, member)] if snapshot else [member]
     for other in whom:
         if not itself_fine(window, other, limit):
             continue
         behind = trail(window, lead, other)
-        if behind and not behind.shrinks:
+        if behind and not behind.shrinks and behind.since >= since:
             return window.evidence(
                 lead,
                 PROGRESS_MATCH,
@@ -134,26 +159,10 @@ def plateau(window: Window, lead: str, member: str) -> float | None:
 
     A full line carries the same in every second, and less than another member receives.
     """
-    rates = _received(window, lead, member)
+    rates = received(window, lead, member)[-SCRAPES:]
     if len(rates) < SCRAPES or min(rates) < STEADY * max(rates):
         return None
-    others = [
-        r
-        for m in window.voters
-        if m.id not in (lead, member) and (r := _received(window, lead, m.id))
-    ]
-    wanted = max((sum(r) / len(r) for r in others), default=0.0)
-    carried = sum(rates) / len(rates)
-    return carried if CARRIES < carried < LESS * wanted else None
-
-
-def _received(window: Window, lead: str, member: str) -> list[float]:
-    points = window.points(member, PEER_RECEIVED_BYTES, lead, over=7.0)
-    return [
-        (float(b.value) - float(a.value)) / (b.at - a.at)  # type: ignore[arg-type]
-        for a, b in pairwise(points)
-        if b.at - a.at > 0.5
-    ]
+    return sum(rates) / len(rates) if falls_short(window, lead, member) else None
 
 
 def _thin(window: Window, lead: str, member: str, carried: float, late: Evidence) -> Finding:

@@ -2,49 +2,55 @@
 
 Every stream carries one each 1.7 s, whether raft has something to say or not (ConnReadTimeout / 3
 in etcd's rafthttp). They are counted as received bytes, From="0": how many peers are heard, not
-which. Measured on etcd 3.5.30 with the link between two followers cut: their rate falls by one
-peer's share at once and the leader's does not, while active_peers says 1 for over a minute.
+which; but all members hear each peer at the same rate. Measured on etcd 3.5.30: 30 bytes each on
+two streams a peer. With the link between two followers cut their rate falls to one peer's share
+less at once and the leader's does not, while active_peers says 1 for over a minute.
 """
 
 from etcdscope.model.signal import PEER_RECEIVED_BYTES
-from etcdscope.model.window import Window
+from etcdscope.model.window import Window, once
 
 NOBODY = "0"
-# Heartbeats are few: this many seconds for each peer make one peer's share stand out.
+# Heartbeats are few: in so many seconds for each peer there are three or four, and one more or less
+# does not look like a peer.
 SECONDS_A_PEER = 5.0
-# The usual rate is taken from before this many seconds ago, over at least so many more.
-BEFORE, USUAL_OVER = 20.0, 15.0
+# Scrapes are five seconds apart in calm: as many may be missing at the edge.
+EDGE = 0.5
 
 
 def judged_over(window: Window) -> float:
-    """Return over how many seconds the present rate must be taken."""
+    """Return over how many seconds the rate must be taken."""
     return max(SECONDS_A_PEER * (len(window.members) - 1), 10.0)
 
 
+@once
 def peers_lost(window: Window, member: str) -> float | None:
-    """Return how many of its peers the member has stopped hearing: about 0, 1, 2, …
+    """Return how many of its peers the member does not hear: about 0, 1, 2, …
 
-    None while the usual rate, or that of now, is not known.
+    Held against the member that hears most. None while a rate is not known.
     """
-    peers = len(window.members) - 1
+    rates = {m.id: _rate(window, m.id) for m in window.members}
+    known = [rate for rate in rates.values() if rate is not None]
+    own = rates.get(member)
+    if own is None or len(known) < len(rates) or max(known) <= 0:
+        return None
+    return (len(rates) - 1) * (1 - own / max(known))
+
+
+def _rate(window: Window, member: str) -> float | None:
+    """Return bytes a second over the last seconds; None if too few, or if they were reset."""
+    span = judged_over(window)
     points = [
         (p.at, float(p.value))
-        for p in window.points(member, PEER_RECEIVED_BYTES, NOBODY)
+        for p in window.points(member, PEER_RECEIVED_BYTES, NOBODY, over=span + 5.5)
         if isinstance(p.value, (int, float))
     ]
-    span = judged_over(window)
-    now = [point for point in points if point[0] >= window.now - span]
-    usual = [point for point in points if point[0] <= window.now - span - BEFORE]
-    # Scrapes are five seconds apart in calm: as many may be missing at the edge.
-    before, present = _rate(usual, USUAL_OVER), _rate(now, span - 5.0)
-    if not before or present is None or peers < 1:
+    if not points:
         return None
-    return peers * (1 - present / before)
-
-
-def _rate(points: list[tuple[float, float]], least: float) -> float | None:
-    """Return bytes a second between the ends; None if they are too near, or the counter fell."""
-    if len(points) < 2 or points[-1][0] - points[0][0] < least:
-        return None
-    grown = points[-1][1] - points[0][1]
-    return grown / (points[-1][0] - points[0][0]) if grown >= 0 else None
+    (newest, last), oldest = points[-1], points[0]
+    for at, value in points:
+        if newest - at < span - EDGE:
+            break
+        oldest = (at, value)
+    grown, seconds = last - oldest[1], newest - oldest[0]
+    return grown / seconds if grown >= 0 and seconds >= span - EDGE else None

@@ -6,7 +6,7 @@ from etcdscope.detect.monitor import DENIED
 from etcdscope.detect.network import trail
 from etcdscope.detect.testimony import leader
 from etcdscope.model.reading import Failure, Reading
-from etcdscope.model.signal import LINEARIZABLE_OK, RAFT_LEAD, Kind
+from etcdscope.model.signal import LINEARIZABLE_OK, RAFT_LEAD, SLOW_WATCHERS, Kind
 from etcdscope.model.window import Window
 
 # What has been so for ten minutes was looked at closely for ten minutes. A certificate that ends
@@ -33,6 +33,9 @@ def signs(window: Window) -> Iterator[Hashable]:
             yield "no leader", m.id
         if lead and m.id != lead and trail(window, lead, m.id) is not None:
             yield "trails", m.id
+        # For a moment a watcher may be behind; whether it stays so the next scrapes tell.
+        if window.number(m.id, SLOW_WATCHERS):
+            yield "watchers behind", m.id
 
 
 def news(before: Window, readings: Sequence[Reading]) -> bool:

@@ -221,12 +221,16 @@ def last_leader(window: Window, over: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dissent:
-    """A member that does not follow the leader whom a quorum follows: since when, against whom."""
+    """A member that does not follow the leader whom a quorum follows: since when, against whom.
+
+    ``since``: when it last followed, at the latest. ``shown``: the first look that showed it.
+    """
 
     since: float
     seconds: float
     looks: int
     agreeing: tuple[str, ...]
+    shown: float = 0.0
 
 
 @once
@@ -255,7 +259,7 @@ def dissent(window: Window, member: str, lead: str) -> Dissent | None:
     shown = [p for p in points if p.at > since]
     if not shown:
         return None
-    return Dissent(since, shown[-1].at - shown[0].at, len(shown), agreeing)
+    return Dissent(since, shown[-1].at - shown[0].at, len(shown), agreeing, shown[0].at)
 
 
 def _led_since(window: Window, member: str, lead: str) -> float:

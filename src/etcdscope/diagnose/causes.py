@@ -301,9 +301,12 @@ TABLE: tuple[Explanation, ...] = (
     ),
     *_explains("timeouts-differ", anywhere=("leader-changed", "leader-flapping")),
     *_explains("pre-vote-off", anywhere=("leader-changed", "leader-flapping")),
+    # Database and WAL share a disk: a commit that began while it was slow ends last.
+    Explanation("wal-fsync-slow", "backend-commit-slow", Where.SAME, within=15.0),
     *_explains("wal-fsync-slow", touching=("link-slow",), within=15.0),
     *_explains("cpu-starved", touching=("link-slow",), within=15.0),
     *_explains("membership-changing", touching=("link-saturated",), within=15.0),
+    *_explains("transaction-huge", anywhere=("write-hotspot", "apply-lag"), within=15.0),
     # Planned work. It never explains a lost quorum, and a stalled cluster only for moments.
     *_explains(
         "member-stopped",

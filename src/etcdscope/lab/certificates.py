@@ -37,11 +37,11 @@ class Certificates:
 class Authority:
     """Signs the certificates of one lab into `directory`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, name: str = "etcdscope lab authority") -> None:
         directory.mkdir(mode=0o700)
         self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("etcdscope lab authority")
+        self._name = _name(name)
         self.ca = directory / "ca.crt"
         template = _template(
             self._name, self._name, self._key.public_key(), self._key, timedelta(days=3650)

@@ -258,6 +258,19 @@ class Clients:
         await self.paced(put, workers=3)
         del held
 
+    async def read_compacted(self) -> None:
+        first = next(self.clients())
+        answer = json.loads(await first.ask("kv/put", key=self.key("old"), value=""))
+        revision = int(answer["header"]["revision"])
+        with contextlib.suppress(Refused):  # somebody compacted it before us
+            await first.ask("kv/compaction", revision=str(revision))
+
+        async def read(client: Client) -> None:
+            await client.ask("kv/range", key=self.key("old"), revision=str(max(revision - 1, 1)))
+
+        begun()
+        await self.paced(read, workers=2)
+
     async def _unread(self, client: Client, request: bytes) -> asyncio.StreamWriter:
         loop = asyncio.get_running_loop()
         plain = socket.socket(socket.AF_INET6 if ":" in client.host else socket.AF_INET)

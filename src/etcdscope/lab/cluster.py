@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -221,6 +222,24 @@ class Lab:
         """Remove it and let a new one with empty data take its part."""
         await self.remove_member(name)
         return await self.add_member()
+
+    async def double(self, member: Member) -> Member:
+        """Return a copy of a stopped member, data included, at an address of its own; not started.
+
+        It is no member of ours: the cluster takes it for the one that it was copied from.
+        """
+        self._places += 1
+        await self.network.attach(self._places)
+        copy = replace(
+            member,
+            directory=member.directory / f"copy-{self._places}",
+            place=self._places,
+            address=self.network.address(self._places),
+            inside=self.network.inside(self._places),
+            process=None,
+        )
+        await asyncio.to_thread(shutil.copytree, member.data_dir, copy.data_dir)
+        return copy
 
     async def _announce(self, program: programs.Program | None, state: str) -> Member:
         self._places += 1

@@ -81,6 +81,12 @@ async def watchers_slow(on: Injection) -> None:
     await _clients(on, "watch_slowly")
 
 
+@fault("reads-compacted", target="follower", rate=5.0)
+async def reads_compacted(on: Injection) -> None:
+    """Ask for a revision that is compacted, again and again."""
+    await _clients(on, "read_compacted")
+
+
 @fault("connection-churn", target="follower", rate=200.0)
 async def connection_churn(on: Injection) -> None:
     """Dial, ask one question, hang up, and again."""
@@ -139,5 +145,6 @@ KINDS = (
     leases_pile,
     leases_expire,
     watchers_slow,
+    reads_compacted,
     connection_churn,
 )

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from etcdscope.lab.injection import Injection, fault
 from etcdscope.lab.member import Member
-from etcdscope.lab.spec import LabError
+from etcdscope.lab.spec import MIB, LabError
 
 _PAGE: Final = 4096
 # What is left of a WAL record after this many flipped bytes cannot have its checksum.
@@ -51,6 +52,19 @@ async def rollback(on: Injection) -> None:
     await asyncio.to_thread(_put_back, before, member.data_dir)
     on.begins()
     await member.start()
+
+
+@fault("leftovers", target="follower", bytes=96 * MIB, hours=2.0)
+async def leftovers(on: Injection) -> None:
+    """Leave a file of an interrupted defragmentation in the snapshot directory, hours ago."""
+    for member in on.targets:
+        path = member.data_dir / "member" / "snap" / "db.tmp.271828182"
+        on.undo.callback(path.unlink, missing_ok=True)
+        path.touch(mode=0o600)
+        os.truncate(path, int(on.number("bytes")))
+        then = time.time() - 3600 * on.number("hours")
+        os.utime(path, (then, then))
+    on.begins()
 
 
 async def _rotten(on: Injection, rot: Callable[[Path], None]) -> None:
@@ -114,4 +128,4 @@ def _flip_db(data_dir: Path) -> None:
         file.write(os.urandom(2 * _PAGE))
 
 
-KINDS = (wal_rot, db_rot, rollback)
+KINDS = (wal_rot, db_rot, rollback, leftovers)

@@ -1,10 +1,13 @@
-"""Faults of who a member is: removed but still started, or known under a name that is none."""
+"""Faults of who a member is: removed but still started, twice there, or of another authority."""
 
 import asyncio
 import shutil
+from dataclasses import replace
+from datetime import timedelta
 
+from etcdscope.lab.certificates import Authority
 from etcdscope.lab.injection import Injection, fault
-from etcdscope.lab.member import Member
+from etcdscope.lab.member import Member, Settings
 from etcdscope.lab.spec import LabError
 
 # As a supervisor does, which knows nothing of the member list.
@@ -36,6 +39,49 @@ async def peer_name(on: Injection) -> None:
     await known_as(member.peer_url.replace(member.address, on.text("host")))
 
 
+@fault("other-authority", target="follower")
+async def other_authority(on: Injection) -> None:
+    """Restart each target with a certificate of an authority that nobody trusts; wants TLS."""
+    if on.lab.certificates is None:
+        raise LabError("other-authority: this lab speaks without TLS")
+    stranger = Authority(on.lab.directory / f"stranger-{len(on.lab.faults)}", "another authority")
+    for member in on.targets:
+        settings = member.settings
+        wrong = stranger.issue(member.name, (member.address, "127.0.0.1"), timedelta(days=365))
+        assert settings.certificates is not None
+        on.undo.push_async_callback(_started_as, member, settings)
+        on.begins()
+        own = replace(wrong, ca=settings.certificates.ca)
+        await _started_as(member, replace(settings, certificates=own))
+
+
+@fault("clone", target="follower", needs="namespaces")
+async def clone(on: Injection) -> None:
+    """Start a copy of a member's data at another address, beside the member itself."""
+    (member,) = on.targets
+    await member.stop()
+    copy = await on.lab.double(member)
+    on.undo.push_async_callback(_forgotten, on, copy)
+    await member.start()
+    await on.lab.ready()
+    on.begins()
+    await copy.start()
+
+
+async def _started_as(member: Member, settings: Settings) -> None:
+    await member.stop()
+    member.settings = settings
+    await member.start()
+
+
+async def _forgotten(on: Injection, copy: Member) -> None:
+    """End the copy, and let the member say again where it is."""
+    await copy.kill()
+    await asyncio.to_thread(shutil.rmtree, copy.directory, ignore_errors=True)
+    for member in on.targets:
+        await on.lab.restart_member(member.name)
+
+
 async def _removed(on: Injection, member: Member) -> None:
     """Remove it; etcd refuses for some seconds after its own start, and after each change."""
     for attempt in range(_ATTEMPTS):
@@ -62,4 +108,4 @@ async def _anew(on: Injection, member: Member) -> None:
     await on.lab.add_member()
 
 
-KINDS = (removed_running, peer_name)
+KINDS = (removed_running, peer_name, other_authority, clone)

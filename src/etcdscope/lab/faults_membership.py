@@ -1,4 +1,4 @@
-"""Faults of the member list: learners that stay so, voters that never come, wrong addresses."""
+"""Faults of the member list: learners that stay so, voters that never come, wrong settings."""
 
 from etcdscope.lab.injection import Injection, fault
 
@@ -29,6 +29,17 @@ async def advertise(on: Injection) -> None:
     on.begins()
 
 
+@fault("flags", target="follower", say="--election-timeout=5000")
+async def flags(on: Injection) -> None:
+    """Restart each target with a flag that the others have otherwise, or not at all."""
+    for member in on.targets:
+        member.with_flags(on.text("say"))
+        on.undo.push_async_callback(on.lab.restart_member, member.name)
+        on.undo.callback(member.with_flags)
+        await on.lab.restart_member(member.name)
+    on.begins()
+
+
 async def _add(on: Injection, *, learner: bool, start: bool) -> None:
     member = await on.lab.add_member(learner=learner, start=start)
     on.begins()
@@ -36,4 +47,4 @@ async def _add(on: Injection, *, learner: bool, start: bool) -> None:
     on.targets.append(member)
 
 
-KINDS = (learner, unstarted, advertise)
+KINDS = (learner, unstarted, advertise, flags)

@@ -112,24 +112,26 @@ async def one_way(on: Injection) -> None:
 async def loss(on: Injection) -> None:
     """Lose a share p of the packets between each target and all other members.
 
-    direction=out: only what the target sends; in: only what it receives; both.
+    direction=out: only what the target sends; in: only what it receives; both. All are lost where
+    they arrive: of what a host's own firewall drops on the way out TCP is told, and sends it again
+    at once.
     """
-    chains = {"out": ("OUTPUT",), "in": ("INPUT",), "both": ("OUTPUT", "INPUT")}
-    if on.text("direction") not in chains:
-        raise LabError(f"loss: direction={on.text('direction')}: write {', '.join(chains)}")
+    sides = {"out": (False,), "in": (True,), "both": (False, True)}
+    if on.text("direction") not in sides:
+        raise LabError(f"loss: direction={on.text('direction')}: write {', '.join(sides)}")
     if not 0 < on.number("p") <= 1:
         raise LabError(f"loss: p={on.number('p')}: write a share above 0, at most 1")
     chance = ("-m", "statistic", "--mode", "random", "--probability", f"{on.number('p'):.6f}")
-    sides = {"OUTPUT": "-d", "INPUT": "-s"}
+    pairs = [
+        (member, other) if arrives else (other, member)
+        for member in on.targets
+        for other in on.lab.members
+        if other is not member and other.program
+        for arrives in sides[on.text("direction")]
+    ]
     await _block(
         on,
-        [
-            (member, (chain, sides[chain], other.address, *chance, "-j", "DROP"))
-            for member in on.targets
-            for other in on.lab.members
-            if other is not member
-            for chain in chains[on.text("direction")]
-        ],
+        [(here, ("INPUT", "-s", there.address, *chance, "-j", "DROP")) for here, there in pairs],
     )
 
 

@@ -37,6 +37,7 @@ class Settings:
     quota_bytes: int | None
     certificates: Certificates | None
     advertised: str = ""  # another client URL than the one that it listens on
+    extra: tuple[str, ...] = ()  # flags of its own; of one that is given twice the last counts
 
 
 @dataclass(slots=True)
@@ -125,6 +126,10 @@ class Member:
         """From its next start on; empty for its own."""
         self.settings = replace(self.settings, advertised=url)
 
+    def with_flags(self, *flags: str) -> None:
+        """From its next start on; none for those of the others."""
+        self.settings = replace(self.settings, extra=flags)
+
     def last_words(self) -> str:
         """Why it ended, as far as its log says."""
         try:
@@ -168,4 +173,5 @@ class Member:
                     f"{side}key-file": str(files.key),
                     f"{side}client-cert-auth": "true",
                 }
-        return (*(f"--{name}={value}" for name, value in flags.items()), *spec.extra_flags)
+        usual = (f"--{name}={value}" for name, value in flags.items())
+        return (*usual, *spec.extra_flags, *settings.extra)
