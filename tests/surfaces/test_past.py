@@ -39,7 +39,7 @@ TOLD = {
 LINE = LogEvent(at=BEGAN + 59, kind="raft-lost", level="warn", member=LEADS, text="lost leader")
 
 
-@dataclass
+@dataclass(repr=False)  # pytest would print all of it, at every test
 class Kept:
     """A history, and what the states were while it was made."""
 
