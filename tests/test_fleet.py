@@ -10,10 +10,12 @@ import pytest
 from tests.surfaces.states import LEADER_DOWN
 from tests.surfaces.watching import BEGAN, readings
 
+from etcdscope import app
 from etcdscope.detect.catalog import DETECTORS
 from etcdscope.diagnose.step import State, step
 from etcdscope.engine import Deliver, Engine
 from etcdscope.etcd.errors import EtcdError
+from etcdscope.etcd.settings import Access
 from etcdscope.fleet import FIRST_PAUSE, LONGEST_PAUSE, Shared, Watching, watch_all
 from etcdscope.model.incident import Effect, EffectKind
 from etcdscope.model.ports import Sweep
@@ -154,6 +156,23 @@ async def test_the_trouble_of_the_only_one_is_the_agents() -> None:
         await watch_all([bad])
 
     assert failed.value.subgroup(EtcdError)
+
+
+def test_what_ails_ourselves_is_told_with_the_first_cluster_alone() -> None:
+    a, b = (app.Settings(access=Access((f"http://{name}:1",)), name=name) for name in "ab")
+    whole = replace(a, also=(b,))
+
+    def nobody(_: Sequence[Effect], __: State) -> None:
+        """Hear nothing."""
+
+    first, second = (
+        {d.id for d in app._watching(one, whole, Shared(Still()), lambda _: nobody, handed=False)[0]
+         .state.detectors}
+        for one in whole.clusters
+    )  # fmt: skip
+
+    assert first - second == {"monitor-starved"}
+    assert not second - first
 
 
 # --- what goes on ----------------------------------------------------------------------------
