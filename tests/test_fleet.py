@@ -18,6 +18,7 @@ from etcdscope.etcd.errors import EtcdError
 from etcdscope.etcd.settings import Access
 from etcdscope.fleet import FIRST_PAUSE, LONGEST_PAUSE, Shared, Watching, watch_all
 from etcdscope.model.incident import Effect, EffectKind
+from etcdscope.model.memory import Memory
 from etcdscope.model.ports import Sweep
 from etcdscope.model.reading import Failure
 from etcdscope.model.signal import CLUSTER_ID
@@ -43,12 +44,12 @@ class Still:
 Run = Callable[[Engine, Deliver], None]
 
 
-def opened(clock: Still, *lives: Run | Exception) -> Callable[[Deliver], object]:
+def opened(clock: Still, *lives: Run | Exception) -> Callable[[Deliver, Memory | None], object]:
     """Return what opens an engine: each life goes as it is told, the last for ever."""
     left = list(lives)
 
     @asynccontextmanager
-    async def open_engine(deliver: Deliver) -> AsyncIterator[Engine]:
+    async def open_engine(deliver: Deliver, _: Memory | None) -> AsyncIterator[Engine]:
         life = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(life, Exception):
             raise life

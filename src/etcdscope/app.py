@@ -217,7 +217,7 @@ def _watching(
         name=one.name,
         called=called,
         shared=shared,
-        opened=lambda deliver: _engine(
+        opened=lambda deliver, _memory: _engine(
             one, shared.clock, deliver, own=own or tuple, logs=logs, start=start
         ),
         given=lambda: _given(one.access),
