@@ -140,3 +140,23 @@ async def test_a_crash_of_the_agent_loses_no_incident_of_any_cluster(
     ]
     assert all("until" in one for one in after["incidents"])
     assert not second.run.events("opened", cause="member-down")
+
+
+@pytest.mark.etcd
+async def test_a_cluster_is_found_by_its_name_where_its_endpoint_is_gone(tmp_path: Path) -> None:
+    """What an earlier life has seen of the members is enough to see them again."""
+    config, data = tmp_path / "one.toml", ("--data-dir", tmp_path / "data")
+    async with Lab.start(LabSpec(members=1, version="3.5", network="loopback")) as lab:
+        config.write_text(f'[clusters.home]\nendpoints = ["{lab.endpoints[0]}"]\n')
+        async with configured("--config", config, *data) as first:
+            await judged(first, {"home": "ok"})
+            assert await first.run.end() == 0
+        config.write_text('[clusters.home]\nendpoints = ["http://127.9.9.9:1"]\n')
+        async with configured("--config", config, *data) as second:
+            found = await judged(second, {"home": "ok"})
+            await second.run.until(
+                lambda: any("127.9.9.9:1 leads to no member" in c for c in second.run.complaints)
+            )
+            assert await second.run.end() == 0
+
+    assert [member["name"] for member in found["home"]["members"]] == ["m1"]
