@@ -37,9 +37,10 @@ REST = 0.9
 class State:
     """All that judgement remembers of one cluster.
 
-    ``rest``: seconds between judgements while all is calm. ``judged_at``: when detectors last ran.
-    ``signs``: what calls for a closer look, and since when; ``suspect``: whether any of it is new
-    enough that metrics are to be read more often (zoom) and judged at every tick.
+    ``called``: what it is until it says its id. ``rest``: seconds between judgements while all is
+    calm. ``judged_at``: when detectors last ran. ``signs``: what calls for a closer look, and since
+    when; ``suspect``: whether any of it is new enough that metrics are to be read more often (zoom)
+    and judged at every tick.
     """
 
     detectors: tuple[Detector, ...]
@@ -50,6 +51,7 @@ class State:
     blind: Mapping[tuple[str, Subject], tuple[BlindSpot, float, bool]] = field(default_factory=dict)
     verdict: Verdict | None = None
     told: Verdict | None = None
+    called: str = "unknown"
     rest: float = REST
     judged_at: float = float("-inf")
     context: Context = field(default_factory=lambda: Context("unknown", {}, {}))
@@ -91,7 +93,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
         window = replace(window, memory=memory, memo={})
         standing = {finding.key for finding in judged.findings}
         judged, judged_at = judge(state.detectors, window, state.limits, standing), now
-        context = replace(_context(window), unseen=judged.blind_spots)
+        context = replace(_context(window, state.called), unseen=judged.blind_spots)
     else:
         window = replace(window, memo={})
     catalog = {d.id: d for d in state.detectors}
@@ -188,7 +190,7 @@ def _seeing(kind: EffectKind, spot: BlindSpot, now: float, context: Context) -> 
     return Effect(kind, now, context.cluster, blind_spot=spot, names=context.names)
 
 
-def _context(window: Window) -> Context:
+def _context(window: Window, called: str) -> Context:
     lead = leader(window)
     dialled = {m.id: url for m in window.members if (url := window.dialled(m.id))}
     followers = [dialled[m.id] for m in window.members if m.id in dialled and m.id != lead]
@@ -215,7 +217,7 @@ def _context(window: Window) -> Context:
         }
         blanks[member.id] = common | {k: v for k, v in own.items() if v}
     names = {m.id: m.label for m in window.members}
-    return Context(cluster_id(window) or "unknown", names, blanks)
+    return Context(cluster_id(window) or called, names, blanks)
 
 
 def _old_revision(window: Window) -> str:
