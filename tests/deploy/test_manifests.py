@@ -19,6 +19,8 @@ SEEN = {
     ("", "namespaces", None),
     ("apiextensions.k8s.io", "customresourcedefinitions", None),
     ("apiregistration.k8s.io", "apiservices", None),
+    ("batch", "cronjobs", None),
+    ("discovery.k8s.io", "endpointslices", "default"),
     ("coordination.k8s.io", "leases", "kube-node-lease"),
     ("", "pods", "kube-system"),
 }

@@ -1,5 +1,6 @@
 """The objects that kustomize and Helm make of `deploy/`, judged by Kubernetes' own schemas."""
 
+import json
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from tests.deploy.apiserver import discovery
 from tests.deploy.objects import (
     KUSTOMIZE,
+    ROOT,
     Object,
     Refused,
     chart,
@@ -187,15 +189,18 @@ def test_chart_and_base_are_of_one_mind() -> None:
     """What is written twice must not drift apart: rights, pod, probes, ports."""
     ours, theirs = kustomized(KUSTOMIZE / "base"), chart(PLAIN).objects
 
-    for kind in ("ClusterRole", "Role"):
-        assert sorted(str(one["rules"]) for one in ours if one["kind"] == kind) == sorted(
-            str(one["rules"]) for one in theirs if one["kind"] == kind
-        )
+    assert _rules(ours) == _rules(theirs)
     (mine,), (its,) = pod(ours)["containers"], pod(theirs)["containers"]
     assert {**mine, "imagePullPolicy": "IfNotPresent"} == its
     assert pod(ours)["securityContext"] == pod(theirs)["securityContext"]
     for kind in ("Service", "NetworkPolicy", "StatefulSet"):
         assert _alike(only(ours, kind)) == _alike(only(theirs, kind))
+
+
+def _rules(objects: list[Object]) -> list[str]:
+    return sorted(
+        json.dumps([one["kind"], one["rules"]], sort_keys=True) for one in objects if "rules" in one
+    )
 
 
 def _alike(one: Object) -> Object:
@@ -215,6 +220,18 @@ def test_chart_writes_the_configuration_that_the_values_say() -> None:
     written = only(chart(FULL).objects, "ConfigMap")["data"]["etcdscope.toml"]
 
     assert tomllib.loads(written) == FULL["config"]
+
+
+def test_values_of_the_manual_are_right() -> None:
+    manual = (ROOT / "docs" / "deploy.md").read_text()
+    values = yaml.safe_load(manual.split("<<'END'\n")[1].split("END\n")[0])
+    made = chart(values)
+
+    assert made.complaints == []
+    assert (
+        tomllib.loads(only(made.objects, "ConfigMap")["data"]["etcdscope.toml"])
+        == (values["config"])
+    )
 
 
 def test_changed_configuration_starts_the_agent_anew() -> None:
