@@ -57,7 +57,7 @@ function Link({ one, places, few, cluster }) {
   const from = [a.x + ux * gap - uy * shift, a.y + uy * gap + ux * shift];
   const to = [b.x - ux * gap - uy * shift, b.y - uy * gap + ux * shift];
   const middle = [(from[0] + to[0]) / 2 - ux * length * 0.13, (from[1] + to[1]) / 2 - uy * length * 0.13];
-  const says = few || one.state !== "ok" || [one.from, one.to].includes(cluster.leader);
+  const says = few || one.state !== "ok" || one.from === cluster.leader;
   const text = label(one);
   const lines = () => told({ what: `${a.member.name} → ${b.member.name}`, full: said(one), source: one.source ?? "peer metrics and raft progress" });
   const tip = { onMouseEnter: (event) => show(event.currentTarget, lines), onMouseLeave: hide };

@@ -29,7 +29,7 @@ export function View({ params, query }) {
   const at = Number(query.at) || null;
   const { cluster, incidents, error } = useCluster(key, at);
   const shown = useShown(query);
-  const lanes = useLanes(key, shown, cluster, incidents);
+  const lanes = useLanes(key, shown, cluster, incidents, at);
 
   if (!cluster && error) {
     return html`<div class="wrap"><${Failed} error=${error} />${at && html`<${Bar} shown=${shown} at=${at} marks=${lanes?.marks ?? NONE} />`}</div>`;
@@ -76,7 +76,7 @@ function useMembers(cluster) {
 }
 
 /** Lanes of the agent, and on top what the page itself has seen since. */
-function useLanes(key, shown, cluster, incidents) {
+function useLanes(key, shown, cluster, incidents, at) {
   const again = useEvery(LANES_SECONDS, shown.live);
   const [from, to] = shown.live ? [Math.floor(shown.from / 60) * 60, null] : [shown.from, shown.to];
   const news = `${cluster?.term} ${cluster?.leader} ${incidents.length}`;
@@ -84,7 +84,8 @@ function useLanes(key, shown, cluster, incidents) {
   const asked = useMemo(() => where, [key, from, to, again, news]);
   const { data } = useLoad(asked);
   const seen = useStore(marksOf, key) ?? NONE;
-  return useMemo(() => data && fresh(data, seen, cluster, incidents, shown.live), [data, seen, cluster?.leader, incidents, shown.live, shown.live ? Math.floor(shown.to) : 0]);
+  const live = shown.live && !at;
+  return useMemo(() => data && fresh(data, seen, cluster, incidents, live), [data, seen, cluster?.leader, incidents, live, live ? Math.floor(shown.to) : 0]);
 }
 
 function fresh(data, seen, cluster, incidents, live) {
