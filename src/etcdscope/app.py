@@ -16,11 +16,12 @@ from etcdscope.engine import Deliver, Engine, SystemClock
 from etcdscope.etcd.client import EtcdClient
 from etcdscope.etcd.http import HttpClient
 from etcdscope.etcd.settings import Access
+from etcdscope.fleet import Shared, Watching, watch_all
 from etcdscope.model.finding import BlindSpot, Limits, Severity
 from etcdscope.model.incident import Effect, Incident, Verdict
 from etcdscope.model.ports import Clock, Source, Sweep
-from etcdscope.model.reading import Observation, Reading
-from etcdscope.model.signal import MEMORY, SINK_DROPPED, SINK_FAILING, STORE_FAILING
+from etcdscope.model.reading import Observation
+from etcdscope.model.signal import SINK_DROPPED, SINK_FAILING, STORE_FAILING
 from etcdscope.model.window import Window
 from etcdscope.sources.certificates import CertificatesSource
 from etcdscope.sources.hashes import HashesSource, held_by
@@ -32,7 +33,6 @@ from etcdscope.sources.presence import PresenceSource
 from etcdscope.sources.probe import ProbeSource
 from etcdscope.sources.raftvars import RaftvarsSource
 from etcdscope.sources.status import StatusSource
-from etcdscope.store.memories import Memories
 
 if TYPE_CHECKING:
     from etcdscope.sinks.alertmanager import AlertmanagerSettings
@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from etcdscope.sources.logs.opened import Logs, LogSettings
     from etcdscope.store.history import History
     from etcdscope.store.recording import Recorder
+    from etcdscope.surfaces.web.events import Hub
 
 Tell = Callable[[Sequence[Effect], State], None]
+Named = Callable[[str], Tell]
 log = logging.getLogger(__name__)
 
 # `check` looks at a trouble for at most so long before it says what it has.
@@ -56,7 +58,9 @@ _UNKNOWN = "unknown"  # the cluster, before any member has said which
 class Settings:
     """What the user asked for. ``data_dir``: where history and queues are kept, if they are.
 
-    ``node_exporters``: URLs by the name of the member whose host they tell of.
+    ``node_exporters``: URLs by the name of the member whose host they tell of. ``name`` and
+    ``labels``: what the user calls the cluster. ``also``: further clusters that the same agent
+    watches; of their settings those count that are of a cluster.
     """
 
     access: Access
@@ -69,6 +73,14 @@ class Settings:
     webhooks: tuple["WebhookSettings", ...] = ()
     logs: tuple["LogSettings", ...] = ()
     node_exporters: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    also: tuple["Settings", ...] = ()
+
+    @property
+    def clusters(self) -> tuple["Settings", ...]:
+        """Return the settings of every cluster that is watched."""
+        return (self, *self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,57 +160,65 @@ def _sure(engine: Engine, elapsed: float, observe: float) -> bool:
 # --- live ----------------------------------------------------------------------------------------
 
 
-async def watch(settings: Settings, tell: Tell) -> None:
-    """Watch until cancelled; ``tell`` gets the effects and the state of every judgement."""
-    await _live(settings, tell, serve_http=False)
+async def watch(settings: Settings, tell: Tell, named: Named | None = None) -> None:
+    """Watch until cancelled; ``tell`` gets the effects and the state of every judgement.
+
+    ``named`` makes the ``tell`` of each cluster by its name, where there are several.
+    """
+    await _live(settings, named or (lambda _: tell), serve_http=False)
 
 
-async def serve(settings: Settings, tell: Tell) -> None:
+async def serve(settings: Settings, tell: Tell, named: Named | None = None) -> None:
     """Be the agent, until cancelled: watch, keep history, tell receivers, answer over HTTP."""
-    await _live(settings, tell, serve_http=True)
+    await _live(settings, named or (lambda _: tell), serve_http=True)
 
 
-async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
+async def _live(settings: Settings, named: Named, *, serve_http: bool) -> None:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         history = await stack.enter_async_context(_history(settings))
         outbox = _outbox(settings, clock)
-        recorder = _recorder(settings, stack)
-        remembering = Memories(history)
-        noticed: set[str] = set()
-
-        def deliver(sweep: Sweep, effects: Sequence[Effect]) -> None:
-            tell(effects, engine.state)
-            for notice in set(engine.notices) - noticed:
-                noticed.add(notice)
-                log.warning("%s", notice)
-            if history:
-                remembering.keep(engine.state.window)
-                history.append(_cluster(engine.state), sweep, effects)
-            if outbox:
-                outbox.put(effects)
-            if recorder:
-                _record(recorder, engine.state, sweep)
-
-        own = partial(_own_health, history, outbox, clock)
-        logs = _logs(settings, lambda: engine.state.window) if serve_http or settings.logs else None
-        engine = await stack.enter_async_context(
-            _engine(settings, clock, deliver, own=own, logs=logs)
-        )
-        await _resume(engine, history, outbox, clock.now())
-        if memory := await remembering.recall(await _given(settings.access)):
-            engine.receive(Observation(MEMORY, memory))
+        shared = Shared(clock, history, outbox, _recorder(settings, stack))
+        watches = [
+            _watching(one, settings, shared, named, handed=serve_http) for one in settings.clusters
+        ]
+        await _resume([watching for watching, _ in watches], history, outbox)
         if serve_http:
-            await stack.enter_async_context(_http(settings, lambda: engine.state, clock, logs))
+            await stack.enter_async_context(_http(settings, watches, shared))
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(outbox.run()) if outbox else None
             try:
-                await engine.run()
+                await watch_all([watching for watching, _ in watches])
             finally:
-                remembering.keep(engine.state.window, last=True)
                 if outbox and sending:
                     await outbox.flush()
                     sending.cancel()
+
+
+def _watching(
+    one: Settings, whole: Settings, shared: Shared, named: Named, *, handed: bool
+) -> "tuple[Watching, Logs | None]":
+    """Return the watch of one cluster, and what reads its logs (``handed``: over HTTP as well)."""
+    alone = len(whole.clusters) == 1
+    called = one.name or _UNKNOWN
+    # How our own sinks and store do is told once, with the first cluster.
+    own = (
+        partial(_own_health, shared.history, shared.outbox, shared.clock) if one is whole else None
+    )
+    logs = _logs(one, lambda: watching.state.window) if handed or one.logs else None
+    watching = Watching(
+        name=one.name,
+        called=called,
+        shared=shared,
+        opened=lambda deliver: _engine(
+            one, shared.clock, deliver, own=own or tuple, logs=logs, called=called
+        ),
+        given=lambda: _given(one.access),
+        tell=named(one.name),
+        alone=alone,
+        start=State(DETECTORS, one.limits, called=called),
+    )
+    return watching, logs
 
 
 async def replay(path: Path, tell: Tell, limits: Mapping[str, Limits] | None = None) -> str:
@@ -227,6 +247,7 @@ async def _engine(
     hashes: bool = True,
     own: Callable[[], Iterable[Observation]] = tuple,
     logs: "Logs | None" = None,
+    called: str = _UNKNOWN,
 ) -> AsyncIterator[Engine]:
     """Open what it takes to look, and build the engine on it."""
     # 0.2 s, which in the midst of the first look would count as the member's time to answer.
@@ -272,7 +293,7 @@ async def _engine(
         )
         engine = Engine(
             clock=clock,
-            state=State(DETECTORS, settings.limits),
+            state=State(DETECTORS, settings.limits, called=called),
             sources=(
                 *_sources(access, client, http, peer, presence=held),
                 *compared,
@@ -341,10 +362,6 @@ def _names(window: Window, endpoint: str) -> tuple[str, ...]:
     return (window.label(member), member) if member else ()
 
 
-def _cluster(state: State) -> str:
-    return (state.verdict.cluster if state.verdict else "") or _UNKNOWN
-
-
 @asynccontextmanager
 async def _history(settings: Settings) -> AsyncIterator["History | None"]:
     if settings.data_dir is None:
@@ -364,14 +381,6 @@ def _recorder(settings: Settings, stack: AsyncExitStack) -> "Recorder | None":
     return stack.enter_context(Recorder(settings.record, _UNKNOWN))
 
 
-def _record(recorder: "Recorder", state: State, sweep: Sweep) -> None:
-    failed = bool(recorder.error)
-    recorder.cluster = _cluster(state)  # counts until the first frame is written
-    recorder.append(sweep)
-    if recorder.error and not failed:
-        log.error("%s", recorder.error)
-
-
 def _outbox(settings: Settings, clock: Clock) -> "Outbox | None":
     if settings.alertmanager is None and not settings.webhooks:
         return None
@@ -385,36 +394,50 @@ def _outbox(settings: Settings, clock: Clock) -> "Outbox | None":
 
 
 async def _resume(
-    engine: Engine, history: "History | None", outbox: "Outbox | None", now: float
+    watches: Sequence[Watching], history: "History | None", outbox: "Outbox | None"
 ) -> None:
     """Take over the incidents that were open when an earlier life of ours ended."""
-    incidents: tuple[Incident, ...] = ()
-    if history:
-        clusters = await history.archive.clusters()
-        told = [await history.archive.open_incidents(cluster) for cluster in clusters]
-        incidents = tuple(incident for one in told for incident in one)
-        engine.state = engine.state.resumed(incidents, now)
-        engine.remember(await _remembered(history, now))
+    clusters = await history.archive.clusters() if history else ()
+    for one in watches:
+        await one.recall(clusters)
     if outbox:
-        outbox.resume(incidents)
-
-
-async def _remembered(history: "History", now: float) -> tuple[Reading, ...]:
-    from etcdscope.store.memory import remembered
-
-    return await remembered(history.archive, now)
+        outbox.resume([incident for one in watches for incident in one.incidents])
 
 
 @asynccontextmanager
 async def _http(
-    settings: Settings, view: Callable[[], State], clock: Clock, logs: "Logs | None"
+    settings: Settings, watches: "Sequence[tuple[Watching, Logs | None]]", shared: Shared
 ) -> AsyncIterator[None]:
+    from etcdscope.surfaces.view.watched import ONLY, Watched
     from etcdscope.surfaces.web.server import serving
 
-    take = logs.take if logs else None
-    async with serving(settings.listen, settings.token, view, clock.now, take) as url:
+    archive = shared.history.archive if shared.history else None
+
+    def watched(one: Settings, watching: Watching, logs: "Logs | None") -> Watched:
+        return Watched(
+            key=one.name or ONLY,
+            name=one.name,
+            labels=one.labels,
+            state=lambda: watching.state,
+            archive=archive,
+            kept_as=lambda: watching.kept_as,
+            trouble=lambda: watching.trouble,
+            take=logs.take if logs else None,
+        )
+
+    shown = [
+        watched(one, watching, logs)
+        for one, (watching, logs) in zip(settings.clusters, watches, strict=True)
+    ]
+    async with serving(settings.listen, settings.token, shown, shared.clock.now) as (url, hub):
+        for one, (watching, _) in zip(shown, watches, strict=True):
+            watching.also_tell(partial(_tell_hub, hub, one.key))
         log.info("listening on %s", url)
         yield
+
+
+def _tell_hub(hub: "Hub", key: str, effects: Sequence[Effect], _: State) -> None:
+    hub.tell(key, effects)
 
 
 def _own_health(

@@ -19,6 +19,7 @@ from etcdscope.model.incident import Incident
 from etcdscope.model.reading import Observation, Reading
 from etcdscope.model.signal import LOOP_LAG, SINK_DROPPED, SINK_FAILING
 from etcdscope.model.window import Window, slide
+from etcdscope.surfaces.view.watched import Watched
 from etcdscope.surfaces.web.exposition import exposition
 from etcdscope.surfaces.web.server import MOST_BYTES, STALE_SECONDS, ListenError, serving
 
@@ -49,7 +50,7 @@ def series(shown: State) -> list[tuple[str, dict[str, str], float]]:
     """Return every sample, by Prometheus' own parser."""
     return [
         (sample.name, sample.labels, sample.value)
-        for family in text_string_to_metric_families(exposition(shown))
+        for family in text_string_to_metric_families(exposition([shown]))
         for sample in family.samples
     ]
 
@@ -74,7 +75,7 @@ def test_the_verdict_the_margin_and_the_members() -> None:
 def test_without_a_margin_there_is_no_series_of_it() -> None:
     blind = replace(state(), verdict=replace(healthy(), margin=None))
 
-    assert "etcdscope_margin" not in exposition(blind)
+    assert "etcdscope_margin" not in exposition([blind])
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", 'a\\"\n', "ä → 漢", "{}=,"])
@@ -142,7 +143,8 @@ class Page:
 async def served(
     shown: State | None = None, token: str = "", now: float = AT
 ) -> AsyncIterator[str]:
-    async with serving("127.0.0.1:0", token, lambda: shown or state(), lambda: now) as url:
+    watched = Watched("default", lambda: shown or state())
+    async with serving("127.0.0.1:0", token, [watched], lambda: now) as (url, _):
         yield url
 
 
@@ -238,7 +240,7 @@ async def test_the_token_is_asked_for_before_anything_is_said_to_exist() -> None
 )
 async def test_where_it_does_not_listen(listen: str, complaint: str) -> None:
     with pytest.raises(ListenError, match=complaint) as told:
-        async with serving(listen, "", state, lambda: AT):
+        async with serving(listen, "", [Watched("default", state)], lambda: AT):
             pass
 
     assert str(told.value).startswith(f"--listen {listen} ")
@@ -248,7 +250,7 @@ async def test_a_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(ListenError) as told:
-            async with serving(listen, "", state, lambda: AT):
+            async with serving(listen, "", [Watched("default", state)], lambda: AT):
                 pass
 
     assert str(told.value) == f"--listen {listen} cannot be used: address already in use."
@@ -256,7 +258,7 @@ async def test_a_port_that_is_taken() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "[::1]"])
 async def test_of_port_0_it_says_which_it_became(host: str) -> None:
-    async with serving(f"{host}:0", "", state, lambda: AT) as url:
+    async with serving(f"{host}:0", "", [Watched("default", state)], lambda: AT) as (url, _):
         assert not url.endswith(":0")
         assert (await get(f"{url}/healthz")).text == "ok\n"
 
@@ -311,7 +313,8 @@ async def taking(token: str = "") -> AsyncIterator[tuple[str, list[tuple[str, by
         taken.append((member, body))
         return None if member == "m9" else 1
 
-    async with serving("127.0.0.1:0", token, state, lambda: AT, take) as url:
+    watched = Watched("default", state, take=take)
+    async with serving("127.0.0.1:0", token, [watched], lambda: AT) as (url, _):
         yield f"{url}/api/v1/logs", taken
 
 

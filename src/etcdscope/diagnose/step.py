@@ -29,7 +29,7 @@ BLIND_AFTER = 2.0
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that judgement remembers of one cluster."""
+    """All that judgement remembers of one cluster. ``called``: what it is until it says its id."""
 
     detectors: tuple[Detector, ...]
     limits: Mapping[str, Limits] = field(default_factory=dict)
@@ -39,6 +39,7 @@ class State:
     blind: Mapping[tuple[str, Subject], tuple[BlindSpot, float, bool]] = field(default_factory=dict)
     verdict: Verdict | None = None
     told: Verdict | None = None
+    called: str = "unknown"
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -81,7 +82,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
     window = replace(window, memory=remember(_given(readings) or window.memory, window))
     judged = judge(state.detectors, window, state.limits)
     catalog = {d.id: d for d in state.detectors}
-    context = replace(_context(window), unseen=judged.blind_spots)
+    context = replace(_context(window, state.called), unseen=judged.blind_spots)
     tracking, effects = follow(state.tracking, judged.findings, now, catalog, context)
     blind, sighted = _blindness(state.blind, judged.blind_spots, now, context)
     moved = replace(state, window=window, tracking=tracking, judged=judged, blind=blind)
@@ -154,7 +155,7 @@ def _seeing(kind: EffectKind, spot: BlindSpot, now: float, context: Context) -> 
     return Effect(kind, now, context.cluster, blind_spot=spot, names=context.names)
 
 
-def _context(window: Window) -> Context:
+def _context(window: Window, called: str) -> Context:
     lead = leader(window)
     dialled = {m.id: url for m in window.members if (url := window.dialled(m.id))}
     followers = [dialled[m.id] for m in window.members if m.id in dialled and m.id != lead]
@@ -180,7 +181,7 @@ def _context(window: Window) -> Context:
         }
         blanks[member.id] = common | {k: v for k, v in own.items() if v}
     names = {m.id: m.label for m in window.members}
-    return Context(cluster_id(window) or "unknown", names, blanks)
+    return Context(cluster_id(window) or called, names, blanks)
 
 
 def _parts(of: str, url: str) -> Mapping[str, str]:

@@ -12,22 +12,38 @@ if TYPE_CHECKING:
 # Revisions grow with every write; what else is remembered is written when it changes.
 REMEMBER_EVERY: Final = 5.0
 _MEMORY: Final = "memory"
+_NAME: Final = "name"
 
 
 class Memories:
-    """Keeps a cluster's memory in the history, and finds it again by where it was looked at."""
+    """Keeps a cluster's memory in the history, and finds it again by where it was looked at.
 
-    def __init__(self, history: "History | None") -> None:
+    ``name``: what the user calls the cluster, if anything; it is found again by that as well.
+    """
+
+    def __init__(self, history: "History | None", name: str = "") -> None:
         self._history = history
+        self._name, self._named = name, ""
         self._kept, self._at = Memory(), 0.0
 
-    async def recall(self, given: Sequence[str]) -> Memory | None:
-        """Return the memory of the cluster at these endpoints, None if there is none."""
+    async def claimed(self, clusters: Sequence[str]) -> tuple[str, ...]:
+        """Return which of these clusters have had this name."""
+        if self._history is None or not self._name:
+            return ()
+        names = [await self._history.recall(cluster, _NAME) for cluster in clusters]
+        return tuple(c for c, name in zip(clusters, names, strict=True) if name == self._name)
+
+    async def recall(self, given: Sequence[str], claimed: Sequence[str] = ()) -> Memory | None:
+        """Return the memory of the cluster at these endpoints, or of one of those claimed."""
         if self._history is None:
             return None
         clusters = await self._history.archive.clusters()
-        found = [await self._history.recall(cluster, _MEMORY) for cluster in clusters]
-        known = [m for m in found if isinstance(m, Memory) and set(given) & set(m.endpoints)]
+        found = [(c, await self._history.recall(c, _MEMORY)) for c in clusters]
+        known = [
+            m
+            for cluster, m in found
+            if isinstance(m, Memory) and (cluster in claimed or set(given) & set(m.endpoints))
+        ]
         return max(known, key=lambda m: m.index.at, default=None)
 
     def keep(self, window: Window, *, last: bool = False) -> None:
@@ -38,6 +54,9 @@ class Memories:
         same = _lasting(memory) == _lasting(self._kept)
         if not same or last or window.now - self._at >= REMEMBER_EVERY:
             self._history.remember(memory.home, _MEMORY, memory)
+            if self._name and self._named != memory.home:
+                self._history.remember(memory.home, _NAME, self._name)
+                self._named = memory.home
             self._kept, self._at = memory, window.now
 
 

@@ -1,5 +1,6 @@
 """What a new start of ours remembers of the last half day: sizes and revisions, by the samples."""
 
+from collections.abc import Sequence
 from math import isnan
 
 from etcdscope.model.reading import Observation, Reading
@@ -10,13 +11,16 @@ from etcdscope.store.sampler import REMEMBERED
 _BY_NAME = {signal.name: long for signal, long in LONG.items()}
 
 
-async def remembered(archive: Archive, now: float) -> tuple[Reading, ...]:
+async def remembered(
+    archive: Archive, now: float, clusters: Sequence[str] | None = None
+) -> tuple[Reading, ...]:
     """Return readings that fill the window's long memory, oldest first, up to a minute ago.
 
+    ``clusters``: under which names the history holds what is wanted; None for all there are.
     They are readings like any other, so that a recording of what follows replays to the same.
     """
     found: dict[tuple[float, str], list[Observation]] = {}
-    for cluster in await archive.clusters():
+    for cluster in await archive.clusters() if clusters is None else clusters:
         wanted = [w for w in await archive.known_series(cluster) if w.signal in _BY_NAME]
         for one in wanted:
             long = _BY_NAME[one.signal]

@@ -1,1 +1,1 @@
-"""What the agent serves over HTTP: whether it lives, its own metrics, and what it sees as JSON."""
+"""What the agent serves over HTTP: the page, the API, its own metrics, and whether it lives."""

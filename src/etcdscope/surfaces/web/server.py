@@ -1,34 +1,30 @@
 """The agent's HTTP server: it tells, and takes logs; closed to strangers."""
 
+import asyncio
 import hmac
 import ipaddress
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from etcdscope.diagnose.step import State
-from etcdscope.model import contract
+from etcdscope.surfaces.view.cluster import Glance
+from etcdscope.surfaces.view.watched import Take, Watched
+from etcdscope.surfaces.web import assets
+from etcdscope.surfaces.web.answers import NOTHING, SAFE, error
+from etcdscope.surfaces.web.api import Api
+from etcdscope.surfaces.web.events import Hub
 from etcdscope.surfaces.web.exposition import exposition
-
-View = Callable[[], State]
-# Takes lines of a member's log; how many, None where it cannot.
-Take = Callable[[str, bytes], int | None]
+from etcdscope.surfaces.web.routes import BASE, Glances
 
 # Without any look for this long the agent is not well; the slowest judgement is every 250 ms.
-STALE_SECONDS = 10.0
+STALE_SECONDS: Final = 10.0
 # Of one request with lines of a log.
-MOST_BYTES = 1024 * 1024
+MOST_BYTES: Final = 1024 * 1024
 # A page in a browser cannot send these to us without asking first, and is refused then.
-_LINES = frozenset({"application/x-ndjson", "application/json"})
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'",
-    "Cache-Control": "no-store",
-}
+_LINES: Final = frozenset({"application/x-ndjson", "application/json"})
 
 
 class ListenError(Exception):
@@ -37,11 +33,11 @@ class ListenError(Exception):
 
 @asynccontextmanager
 async def serving(
-    listen: str, token: str, view: View, now: Callable[[], float], take: Take | None = None
-) -> AsyncIterator[str]:
-    """Serve until the block ends; gives the URL.
+    listen: str, token: str, watched: Sequence[Watched], now: Callable[[], float]
+) -> AsyncIterator[tuple[str, Hub]]:
+    """Serve until the block ends; gives the URL, and the hub that is to be told what happens.
 
-    ``listen``: host:port. Away from loopback a token is needed, for everything but ``/healthz``.
+    ``listen``: host:port. Away from loopback a token is needed, for all that holds data.
     Errors: ListenError.
     """
     host, port = _address(listen)
@@ -50,27 +46,41 @@ async def serving(
             f"--listen {listen} is open to other machines: give --token-file, or ETCDSCOPE_TOKEN,"
             " with a secret that clients send as 'Authorization: Bearer …', or listen on 127.0.0.1."
         )
+    glances = {one.key: Glance(one) for one in watched}
+    hub = Hub(glances, now)
     app = web.Application(middlewares=[_guard(token)], client_max_size=MOST_BYTES)
-    app.add_routes(
-        [
-            web.get("/healthz", _healthz(view, now)),
-            web.get("/metrics", _metrics(view)),
-            web.get("/api/v1/check", _check(view, now)),
-            *([web.post("/api/v1/logs/{member}", _logs(take))] if take else []),
-        ]
-    )
+    app.add_routes(_routes(glances, hub, now))
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
+    showing = asyncio.create_task(hub.run())
     try:
         site = web.TCPSite(runner, host, port)
         try:
             await site.start()
-        except OSError as error:
-            why = (error.strerror or str(error)).rpartition(": ")[2].lower()
-            raise ListenError(f"--listen {listen} cannot be used: {why}.") from error
-        yield _url(*runner.addresses[0][:2])
+        except OSError as failure:
+            why = (failure.strerror or str(failure)).rpartition(": ")[2].lower()
+            raise ListenError(f"--listen {listen} cannot be used: {why}.") from failure
+        yield _url(*runner.addresses[0][:2]), hub
     finally:
+        hub.close()
+        showing.cancel()
+        with suppress(asyncio.CancelledError):
+            await showing
         await runner.cleanup()
+
+
+def _routes(glances: Glances, hub: Hub, now: Callable[[], float]) -> list[web.RouteDef]:
+    api = Api(glances, hub, now)
+    page = assets.read()
+    return [
+        web.get("/", assets.shell(page)),
+        web.get("/assets/{path:.+}", assets.part(page)),
+        web.get("/healthz", _healthz(glances, now)),
+        web.get("/metrics", _metrics(glances)),
+        *(web.get(BASE + route.path, route.handler()) for route in api.routes),
+        web.post(f"{BASE}/logs/{{member}}", _logs(glances)),
+        web.post(f"{BASE}/clusters/{{cluster}}/logs/{{member}}", _logs(glances)),
+    ]
 
 
 def _address(listen: str) -> tuple[str, int]:
@@ -97,42 +107,65 @@ def _is_loopback(host: str) -> bool:
 def _guard(token: str) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if token and request.path != "/healthz":
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            # What is no UTF-8 comes as surrogates, and is no token either.
-            shown = given.encode(errors="surrogateescape")
-            if not hmac.compare_digest(shown, token.encode()):
-                answer: web.StreamResponse = web.json_response(
-                    {"error": "send the agent's token as 'Authorization: Bearer …'"}, status=401
-                )
-                answer.headers.update({**_HEADERS, "WWW-Authenticate": "Bearer"})
-                return answer
-        try:
-            answer = await handler(request)
-        except web.HTTPException as error:
-            error.headers.update(_HEADERS)
-            raise
-        answer.headers.update(_HEADERS)
+        answer: web.StreamResponse | None = _turned_away(request, token)
+        if answer is None:
+            try:
+                answer = await handler(request)
+            except web.HTTPException as failure:
+                failure.headers.update({**NOTHING, **SAFE})
+                raise
+        if not answer.prepared:
+            answer.headers.update({**NOTHING, **SAFE, **answer.headers})
         return answer
 
     return guard
 
 
-def _healthz(view: View, now: Callable[[], float]) -> Handler:
+def _turned_away(request: web.Request, token: str) -> web.Response | None:
+    """Return the answer to a stranger, None for who may ask."""
+    if not token:
+        # Some page whose name was made to lead here must not read what only this machine may.
+        if _is_loopback(_named(request.host)):
+            return None
+        why = f"ask for this agent by a loopback address, not as {request.host[:100]!r}"
+        return error(403, f"{why}; or give it a token.")
+    if request.path in _OPEN or request.path.startswith("/assets/"):
+        return None
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    # What is no UTF-8 comes as surrogates, and is no token either.
+    if hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode()):
+        return None
+    answer = error(401, "send the agent's token as 'Authorization: Bearer …'")
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+# The page is a shell that holds no data; it asks for the token itself.
+_OPEN: Final = frozenset({"/", "/healthz"})
+
+
+def _named(host: str) -> str:
+    """Return a Host header without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0] if host.count(":") == 1 else host
+
+
+def _healthz(glances: Glances, now: Callable[[], float]) -> Handler:
     async def healthz(_: web.Request) -> web.Response:
-        judged = view().window.now
+        # One cluster that is not judged is its own trouble; none at all is ours.
+        judged = max((g.watched.state().window.now for g in glances.values()), default=0.0)
         age = now() - judged
         well = age < STALE_SECONDS
         stale = f"nothing was judged for {age:.0f} s\n" if judged else "nothing was judged yet\n"
-        text = "ok\n" if well else stale
-        return web.Response(text=text, status=200 if well else 503)
+        return web.Response(text="ok\n" if well else stale, status=200 if well else 503)
 
     return healthz
 
 
-def _metrics(view: View) -> Handler:
+def _metrics(glances: Glances) -> Handler:
     async def metrics(_: web.Request) -> web.Response:
-        text = exposition(view())
+        text = exposition([glance.watched.state() for glance in glances.values()])
         return web.Response(
             text=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
@@ -140,29 +173,24 @@ def _metrics(view: View) -> Handler:
     return metrics
 
 
-def _check(view: View, now: Callable[[], float]) -> Handler:
-    async def check(_: web.Request) -> web.Response:
-        state = view()
-        if state.verdict is None:
-            return web.json_response({"error": "nothing was judged yet"}, status=503)
-        body = contract.check_object(
-            state.verdict, state.incidents, state.judged.blind_spots, now()
-        )
-        return web.Response(body=body, content_type="application/json")
-
-    return check
+def _taker(glances: Glances, key: str) -> Take | None:
+    """Return who takes logs for that cluster; without a key, for the only one."""
+    only = next(iter(glances)) if len(glances) == 1 else ""
+    found = glances.get(key or only)
+    return found.watched.take if found else None
 
 
-def _logs(take: Take) -> Handler:
+def _logs(glances: Glances) -> Handler:
     async def logs(request: web.Request) -> web.Response:
         """Take lines of one member's log: as they are, one a line."""
         if request.content_type not in _LINES:
-            error = "send lines as Content-Type: application/x-ndjson"
-            return web.json_response({"error": error}, status=415)
-        taken = take(request.match_info["member"], await request.read())
+            return error(415, "send lines as Content-Type: application/x-ndjson")
+        take = _taker(glances, request.match_info.get("cluster", ""))
+        taken = take(request.match_info["member"], await request.read()) if take else None
         if taken is None:
-            error = "this log is read elsewhere, there are too many, or that is no member's name"
-            return web.json_response({"error": error}, status=409)
+            return error(
+                409, "this log is read elsewhere, there are too many, or that is no member's name"
+            )
         return web.json_response({"taken": taken}, status=202)
 
     return logs
