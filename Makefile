@@ -23,7 +23,7 @@ help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: demo
-demo: $(VENV)/runtime ## a real local cluster, real faults and a tour
+demo: $(VENV)/runtime ## a real local cluster, real faults and a tour, with its page
 	$(BIN)/etcdscope demo
 
 .PHONY: setup
@@ -58,6 +58,16 @@ bench-detect: $(VENV)/dev ## seconds from fault to incident, median of five; etc
 .PHONY: bench-faults
 bench-faults: $(VENV)/dev ## faults named, beside Prometheus: BENCH="--peer-rules FILE"
 	$(BIN)/python -m bench.faults $(BENCH)
+
+.PHONY: tour-picture
+tour-picture: $(VENV)/dev build/picture-tools ## docs/tour.webp: the page during a real tour (as root)
+	$(BIN)/python tools/tour_frames.py kill slow quorum
+	build/picture-tools/bin/python tools/tour_picture.py build/tour docs/tour.webp
+
+build/picture-tools: requirements-picture.txt
+	rm -rf $@
+	$(BIN)/python -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 
 .PHONY: clean
 clean: ## forget .venv and all that tools left behind

@@ -168,12 +168,30 @@ async def watch(settings: Settings, tell: Tell, named: Named | None = None) -> N
     await _live(settings, named or (lambda _: tell), serve_http=False)
 
 
-async def serve(settings: Settings, tell: Tell, named: Named | None = None) -> None:
-    """Be the agent, until cancelled: watch, keep history, tell receivers, answer over HTTP."""
-    await _live(settings, named or (lambda _: tell), serve_http=True)
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where the agent answers. ``caption(title, text, step, steps)`` shows it on the page."""
+
+    url: str
+    caption: Callable[[str, str, int, int], None]
 
 
-async def _live(settings: Settings, named: Named, *, serve_http: bool) -> None:
+Ready = Callable[[Served], None]
+
+
+async def serve(
+    settings: Settings, tell: Tell, named: Named | None = None, ready: Ready | None = None
+) -> None:
+    """Be the agent, until cancelled: watch, keep history, tell receivers, answer over HTTP.
+
+    ``ready`` hears where, once it answers.
+    """
+    await _live(settings, named or (lambda _: tell), serve_http=True, ready=ready)
+
+
+async def _live(
+    settings: Settings, named: Named, *, serve_http: bool, ready: Ready | None = None
+) -> None:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         history = await stack.enter_async_context(_history(settings))
@@ -184,7 +202,7 @@ async def _live(settings: Settings, named: Named, *, serve_http: bool) -> None:
         ]
         await _resume([watching for watching, _ in watches], history, outbox)
         if serve_http:
-            await stack.enter_async_context(_http(settings, watches, shared))
+            await stack.enter_async_context(_http(settings, watches, shared, ready))
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(outbox.run()) if outbox else None
             try:
@@ -406,7 +424,10 @@ async def _resume(
 
 @asynccontextmanager
 async def _http(
-    settings: Settings, watches: "Sequence[tuple[Watching, Logs | None]]", shared: Shared
+    settings: Settings,
+    watches: "Sequence[tuple[Watching, Logs | None]]",
+    shared: Shared,
+    ready: Ready | None,
 ) -> AsyncIterator[None]:
     from etcdscope.surfaces.view.watched import ONLY, Watched
     from etcdscope.surfaces.web.server import serving
@@ -433,6 +454,8 @@ async def _http(
         for one, (watching, _) in zip(shown, watches, strict=True):
             watching.also_tell(partial(_tell_hub, hub, one.key))
         log.info("listening on %s", url)
+        if ready:
+            ready(Served(url, hub.caption))
         yield
 
 

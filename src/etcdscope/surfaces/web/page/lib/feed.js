@@ -1,6 +1,6 @@
 // Brings what the agent tells into the store, and says when the agent is not there.
 import { get, path } from "./api.js";
-import { changed, setClusters, setError, setLink, state, takeCluster, takeIncident } from "./store.js";
+import { changed, setClusters, setError, setLink, setTour, state, takeCluster, takeIncident } from "./store.js";
 import { follow } from "./stream.js";
 
 // A browser allows an agent six connections over all its tabs: one that nobody sees gives its up.
@@ -68,6 +68,7 @@ const TAKES = {
   },
   cluster: takeCluster,
   incident: (said) => takeIncident(said.key, said),
+  tour: setTour,
   reset: () => load(true),
 };
 

@@ -10,6 +10,8 @@ export const state = {
   /** waiting, live, lost or denied; `since` when it became so. */
   link: { state: "waiting", since: Date.now() / 1000, why: "" },
   agent: null,
+  /** What the demo's tour says: `{title, text, step, steps}`; null outside of a demo. */
+  tour: null,
   /** key → Summary, with live numbers of its members. */
   clusters: new Map(),
   /** key → Map of id → incident as in `watch --json`. */
@@ -64,6 +66,11 @@ export function setClusters(list, renewed) {
   state.loaded = true;
   state.error = null;
   if (renewed) state.epoch += 1;
+  changed();
+}
+
+export function setTour(said) {
+  state.tour = said;
   changed();
 }
 

@@ -13,6 +13,7 @@ import { Palette } from "./palette.js";
 import { AskToken, Empty, Failed, Loading } from "./states.js";
 import { Tip } from "./tip.js";
 import { Top } from "./top.js";
+import { Tour } from "./tour.js";
 
 const linkOf = (state) => state.link;
 const onlyOf = (state) => (state.loaded && state.clusters.size === 1 ? [...state.clusters.keys()][0] : "");
@@ -56,6 +57,7 @@ export function Page() {
     </main>
     ${open === "palette" && html`<${Palette} route=${route} onClose=${() => setOpen("")} />`}
     ${open === "help" && html`<${Help} onClose=${() => setOpen("")} />`}
+    <${Tour} />
     <${Tip} />
   `;
 }
