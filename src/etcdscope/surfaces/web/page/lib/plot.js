@@ -65,9 +65,11 @@ export function drawNames(u, lines) {
   const { ctx, bbox } = u;
   const scale = devicePixelRatio;
   const ends = [];
+  const named = new Set(); // of a member's several lines the first one carries its name
   for (const line of lines) {
     const i = lastSeen(u, line.values);
-    if (i < 0) continue;
+    if (i < 0 || named.has(line.member)) continue;
+    named.add(line.member);
     const y = u.valToPos(line.values[i], "y", true);
     ends.push({ line, y: Math.min(Math.max(y, bbox.top + 5 * scale), bbox.top + bbox.height - 5 * scale) });
   }
@@ -103,18 +105,23 @@ export function apart(ends, box, room) {
   }
 }
 
-export function drawMoment(u, at) {
-  if (!at) return;
+/** Moments as vertical lines: those that are looked at, and those at which something happened. */
+export function drawMoments(u, looked, happened = []) {
   const { ctx, bbox } = u;
-  const x = Math.round(u.valToPos(at, "x", true)) + 0.5;
-  if (x < bbox.left || x > bbox.left + bbox.width) return;
+  const line = (at, colour, dash) => {
+    const x = Math.round(u.valToPos(at, "x", true)) + 0.5;
+    if (x < bbox.left || x > bbox.left + bbox.width) return;
+    ctx.strokeStyle = colour;
+    ctx.setLineDash(dash);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+  };
   ctx.save();
-  ctx.strokeStyle = palette().past;
   ctx.lineWidth = 1.5 * devicePixelRatio;
-  ctx.beginPath();
-  ctx.moveTo(x, bbox.top);
-  ctx.lineTo(x, bbox.top + bbox.height);
-  ctx.stroke();
+  for (const at of happened) line(at, palette().axis, [2 * devicePixelRatio, 3 * devicePixelRatio]);
+  for (const at of looked) line(at, palette().past, []);
   ctx.restore();
 }
 

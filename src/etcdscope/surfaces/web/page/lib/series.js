@@ -5,10 +5,15 @@ import { get, path } from "./api.js";
 const SLOT = 5;
 const POINTS = 300;
 
+/** A line is a member's, or a member's towards one peer or place. */
+const keyOf = (line) => `${line.member} ${line.key ?? ""}`;
+
 export class Series {
-  constructor(cluster, id) {
+  /** `member`: whose lines alone are kept; empty for all. */
+  constructor(cluster, id, member = "") {
     this.cluster = cluster;
     this.id = id;
+    this.member = member;
     this.clear();
   }
 
@@ -44,14 +49,14 @@ export class Series {
   #append(said) {
     const begin = said.at.findIndex((at) => at > (this.at.at(-1) ?? -Infinity));
     if (begin < 0) return;
-    const known = new Map(this.lines.map((line) => [line.member, line]));
+    const known = new Set(this.lines.map(keyOf));
     for (const line of said.lines) {
-      if (known.has(line.member)) continue;
+      if (known.has(keyOf(line))) continue;
       this.lines.push({ ...line, values: this.at.map(() => null) });
     }
-    const fresh = new Map(said.lines.map((line) => [line.member, line]));
+    const fresh = new Map(said.lines.map((line) => [keyOf(line), line]));
     for (const line of this.lines) {
-      const values = fresh.get(line.member)?.values;
+      const values = fresh.get(keyOf(line))?.values;
       for (let i = begin; i < said.at.length; i++) line.values.push(values?.[i] ?? null);
     }
     this.at.push(...said.at.slice(begin));
@@ -64,8 +69,15 @@ export class Series {
     for (const line of this.lines) line.values.splice(0, keep);
   }
 
-  #ask(from, to, step, signal) {
+  /** What tells the lines apart, to see whether there are others now. */
+  get names() {
+    return this.lines.map(keyOf).join();
+  }
+
+  async #ask(from, to, step, signal) {
     const query = { from: from.toFixed(3), to: to.toFixed(3), step };
-    return get(path(["clusters", this.cluster, "charts", this.id], query), signal);
+    const said = await get(path(["clusters", this.cluster, "charts", this.id], query), signal);
+    if (this.member) said.lines = said.lines.filter((line) => line.member === this.member);
+    return said;
   }
 }

@@ -4,7 +4,7 @@ import { html, memo, useEffect, useRef, useState } from "../lib/dom.js";
 import { everySecond, now } from "../lib/clock.js";
 import { clock, known, value } from "../lib/format.js";
 import { palette } from "../lib/palette.js";
-import { drawGaps, drawLimit, drawMoment, drawNames, gaps, heights } from "../lib/plot.js";
+import { drawGaps, drawLimit, drawMoments, drawNames, gaps, heights } from "../lib/plot.js";
 import { Series } from "../lib/series.js";
 import { zoom, zoomOut } from "../lib/span.js";
 import { onTheme } from "../lib/theme.js";
@@ -15,10 +15,12 @@ const LEFT = 50;
 const RIGHT = 42;
 // A tail every five seconds, not all charts in the same one.
 const FOLLOW_SECONDS = 5;
+// More values than these do not fit beside a title.
+const MOST_READ = 3;
 let turns = 0;
 
-/** `shown`: `{from, to, at, live, seconds}`; a live one slides by itself. */
-export const Chart = memo(({ cluster, chart, from, to, at, live, seconds, height = HEIGHT }) => {
+/** A live one slides by itself. `member`: whose lines alone; `events`: moments that are marked. */
+export const Chart = memo(({ cluster, chart, from, to, at, live, seconds, member, events, height = HEIGHT }) => {
   const box = useRef(null);
   const readout = useRef(null);
   const plot = useRef(null);
@@ -26,12 +28,12 @@ export const Chart = memo(({ cluster, chart, from, to, at, live, seconds, height
   const span = live ? `live ${seconds}` : `${from} ${to}`;
 
   useEffect(() => {
-    plot.current = new Plot(box.current, readout.current, { cluster, chart, height, told: setState });
+    plot.current = new Plot(box.current, readout.current, { cluster, chart, height, member, events, told: setState });
     return () => plot.current.destroy();
-  }, [cluster, chart.id]);
+  }, [cluster, chart.id, member]);
   useEffect(() => {
     plot.current.show({ from, to, live, seconds });
-  }, [cluster, chart.id, span]);
+  }, [cluster, chart.id, member, span]);
   useEffect(() => {
     plot.current.moment(at);
   }, [at]);
@@ -48,9 +50,9 @@ export const Chart = memo(({ cluster, chart, from, to, at, live, seconds, height
 
 /** The drawing itself, outside of the tree of views: once a second is too often for a diff. */
 class Plot {
-  constructor(box, readout, { cluster, chart, height, told }) {
-    Object.assign(this, { box, readout, chart, height, told });
-    this.series = new Series(cluster, chart.id);
+  constructor(box, readout, { cluster, chart, height, member, events, told }) {
+    Object.assign(this, { box, readout, chart, height, events, told });
+    this.series = new Series(cluster, chart.id, member);
     this.turn = turns++ % FOLLOW_SECONDS;
     this.seen = true;
     this.count = 0;
@@ -81,7 +83,7 @@ class Plot {
     this.shown = shown;
     this.abort?.abort();
     this.abort = new AbortController();
-    await this.#load(() => this.series.load(shown.from, shown.to, this.abort.signal));
+    await this.#load(() => this.series.load(...this.range(), this.abort.signal));
   }
 
   moment(at) {
@@ -120,8 +122,7 @@ class Plot {
   draw() {
     this.#say();
     if (!this.series.loaded || !this.width) return;
-    const names = this.series.lines.map((line) => line.member).join();
-    if (!this.u || names !== this.names) this.rebuild();
+    if (!this.u || this.series.names !== this.names) this.rebuild();
     const [min, max] = this.range();
     this.stretches = gaps(this.series.at, this.series.lines, this.series.step, Math.min(max, now()));
     this.u.batch(() => {
@@ -134,7 +135,7 @@ class Plot {
   #say() {
     const lines = this.series.lines;
     const empty = !lines.some((line) => line.values.some(known));
-    const say = lines.map((line) => `${line.name} ${value(line.values.findLast(known), this.series.unit)}`).join(", ");
+    const say = lines.map((line) => `${called(line)} ${value(line.values.findLast(known), this.series.unit)}`).join(", ");
     const key = `${this.series.loaded} ${empty} ${this.broken?.message} ${say}`;
     if (key === this.said) return;
     this.said = key;
@@ -158,7 +159,7 @@ class Plot {
   rebuild() {
     if (!this.width || !this.series.loaded) return;
     this.u?.destroy();
-    this.names = this.series.lines.map((line) => line.member).join();
+    this.names = this.series.names;
     this.u = new uPlot(this.#options(), [[], ...this.series.lines.map(() => [])], this.box);
     this.u.root.setAttribute("aria-hidden", "true");
     const [min, max] = this.range();
@@ -200,7 +201,7 @@ class Plot {
       series: [{}, ...lines.map((line) => ({ stroke: colours.members[line.mark % 7], width: 1.5, spanGaps: false, points: { show: false } }))],
       hooks: {
         drawAxes: [(u) => drawLimit(u, limit)],
-        draw: [(u) => { drawGaps(u, this.stretches ?? []); drawNames(u, this.series.lines); drawMoment(u, this.at); }],
+        draw: [(u) => { drawGaps(u, this.stretches ?? []); drawNames(u, this.series.lines); drawMoments(u, this.at ? [this.at] : [], this.events); }],
         setSelect: [(u) => this.#zoom(u)],
         setCursor: [(u) => this.#read(u)],
       },
@@ -217,9 +218,15 @@ class Plot {
   #read(u) {
     const { idx } = u.cursor;
     if (idx === null || idx === undefined || u.cursor.left < 0) return this.rest();
-    const values = this.series.lines.filter((line) => known(line.values[idx]));
-    this.readout.textContent = `${clock(this.series.at[idx])}  ${values.map((line) => `${line.name} ${value(line.values[idx], this.series.unit)}`).join("  ")}`;
+    const lines = this.series.lines.filter((line) => known(line.values[idx]));
+    lines.sort((a, b) => b.values[idx] - a.values[idx]);
+    const said = lines.slice(0, MOST_READ).map((line) => `${called(line)} ${value(line.values[idx], this.series.unit)}`);
+    this.readout.textContent = `${clock(this.series.at[idx])}  ${said.join("  ")}${lines.length > MOST_READ ? " …" : ""}`;
   }
+}
+
+function called(line) {
+  return line.key ? `${line.name} ${line.key}` : line.name;
 }
 
 function labels(u, splits) {

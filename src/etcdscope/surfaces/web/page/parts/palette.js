@@ -7,6 +7,7 @@ import { Dialog } from "./dialog.js";
 import { Level, Mark } from "./sign.js";
 
 const MOST_SHOWN = 40;
+const RANK = { critical: 0, warning: 1, unknown: 2, ok: 3 };
 let causes = null; // asked for once a page
 
 export function Palette({ route, onClose }) {
@@ -54,7 +55,8 @@ export function Palette({ route, onClose }) {
 function everything(route, causes) {
   const found = [];
   const current = route.parts[0] === "c" ? route.parts[1] : null;
-  for (const [key, cluster] of state.clusters) {
+  const worst = [...state.clusters].sort(([, a], [, b]) => RANK[a.level] - RANK[b.level]);
+  for (const [key, cluster] of worst) {
     found.push({ kind: "cluster", name: cluster.name ?? key, say: cluster.headline, level: cluster.level, to: link(["c", key]) });
     for (const one of state.incidents.get(key)?.values() ?? []) {
       const level = one.event === "closed" ? "over" : one.severity;
