@@ -1,29 +1,63 @@
 // The little of Markdown that our own pages use, as views; nothing of it is ever taken as HTML.
 import { html } from "./dom.js";
 
-/** Blocks: headings, paragraphs, lists, fenced code, tables. */
+const SIGNS = [
+  ["code", /^```/],
+  ["head", /^#{1,4} /],
+  ["table", /^\|/],
+  ["dots", /^[-*] /],
+  ["numbers", /^\d+\. /],
+];
+
+/** Blocks as views: headings, paragraphs, lists, fenced code, tables. */
 export function markdown(text) {
-  return text.split(/\n{2,}(?![^`]*```\n(?!\n))/).map((block, i) => html`<${Block} key=${i} text=${block.trim()} />`);
+  return blocks(text.split("\n")).map(({ kind, lines }, i) => html`<${DRAW[kind]} key=${i} lines=${lines} />`);
 }
 
-function Block({ text }) {
-  if (!text) return null;
-  const head = text.match(/^(#{1,4}) (.*)$/m);
-  if (head && text.startsWith("#")) {
-    const rest = text.slice(head[0].length).trim();
-    const Tag = `h${head[1].length}`;
-    return html`<${Tag}>${inline(head[2])}<//>${rest && html`<${Block} text=${rest} />`}`;
-  }
-  if (text.startsWith("```")) return html`<pre tabindex="0"><code>${text.replace(/^```.*\n?/, "").replace(/\n?```$/, "")}</code></pre>`;
-  if (text.startsWith("|")) return html`<${Table} lines=${text.split("\n")} />`;
-  if (/^[-*] /.test(text)) return html`<ul class="dots">${items(text, /^[-*] /).map((item, i) => html`<li key=${i}>${inline(item)}</li>`)}</ul>`;
-  if (/^\d+\. /.test(text)) return html`<ol>${items(text, /^\d+\. /).map((item, i) => html`<li key=${i}>${inline(item)}</li>`)}</ol>`;
-  return html`<p>${inline(text)}</p>`;
-}
-
-function items(text, sign) {
+function blocks(lines) {
   const found = [];
-  for (const line of text.split("\n")) {
+  let open = null;
+  for (const line of lines) {
+    if (open?.kind === "code") {
+      if (line.startsWith("```")) open = null;
+      else open.lines.push(line);
+      continue;
+    }
+    const kind = !line.trim() ? "" : (SIGNS.find(([, sign]) => sign.test(line))?.[0] ?? "text");
+    const goes = open && (kind === open.kind ? kind !== "head" : kind === "text" && open.kind !== "head" && open.kind !== "table");
+    if (kind === "") open = null;
+    else if (goes) open.lines.push(line);
+    else found.push((open = { kind, lines: kind === "code" ? [] : [line] }));
+  }
+  return found;
+}
+
+const DRAW = { code: Code, head: Head, table: Table, dots: Dots, numbers: Numbers, text: Text };
+
+function Code({ lines }) {
+  return html`<pre tabindex="0"><code>${lines.join("\n")}</code></pre>`;
+}
+
+function Head({ lines }) {
+  const [, signs, text] = lines[0].match(/^(#+) (.*)$/);
+  return html`<${`h${signs.length}`}>${inline(text)}<//>`;
+}
+
+function Text({ lines }) {
+  return html`<p>${inline(lines.join(" "))}</p>`;
+}
+
+function Dots({ lines }) {
+  return html`<ul class="dots">${items(lines, /^[-*] /).map((item, i) => html`<li key=${i}>${inline(item)}</li>`)}</ul>`;
+}
+
+function Numbers({ lines }) {
+  return html`<ol>${items(lines, /^\d+\. /).map((item, i) => html`<li key=${i}>${inline(item)}</li>`)}</ol>`;
+}
+
+function items(lines, sign) {
+  const found = [];
+  for (const line of lines) {
     if (sign.test(line)) found.push(line.replace(sign, ""));
     else found.push(`${found.pop() ?? ""} ${line.trim()}`);
   }
@@ -31,7 +65,7 @@ function items(text, sign) {
 }
 
 function Table({ lines }) {
-  const cells = (line) => line.replace(/^\||\|$/g, "").split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/\\\|/g, "|"));
+  const cells = (line) => line.replace(/^\||\|\s*$/g, "").split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/\\\|/g, "|"));
   const [head, rule = "", ...rows] = lines;
   const right = cells(rule).map((cell) => cell.endsWith(":"));
   const kind = (i) => (right[i] ? "is-number" : "");
@@ -44,7 +78,7 @@ function Table({ lines }) {
 const PIECES = /(`[^`]+`|\*\*[^*]+\*\*|\*[^*\s][^*]*\*|\[[^\]]+\]\([^)]+\))/;
 
 function inline(text) {
-  return text.replace(/\n/g, " ").split(PIECES).map((piece, i) => {
+  return text.split(PIECES).map((piece, i) => {
     if (piece.startsWith("`")) return html`<code key=${i}>${piece.slice(1, -1)}</code>`;
     if (piece.startsWith("**")) return html`<b key=${i}>${piece.slice(2, -2)}</b>`;
     if (piece.startsWith("*") && piece.length > 2) return html`<em key=${i}>${piece.slice(1, -1)}</em>`;

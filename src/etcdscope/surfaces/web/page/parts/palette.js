@@ -16,7 +16,7 @@ export function Palette({ route, onClose }) {
   const [known, setKnown] = useState(causes ?? []);
   const list = useRef(null);
   useEffect(() => {
-    if (!causes) get("catalogue").then((found) => setKnown((causes = found.catalogue ?? found)), () => {});
+    if (!causes) get("catalogue").then((found) => setKnown((causes = found.causes)), () => {});
   }, []);
   const all = useMemo(() => everything(route, known), [known]);
   const hits = useMemo(() => filtered(all, text), [all, text]);

@@ -5,7 +5,6 @@ import { useLoad } from "../lib/load.js";
 import { ask, link } from "../lib/route.js";
 import { Command } from "../parts/copy.js";
 import { Cause } from "../parts/evidence.js";
-import { Level } from "../parts/sign.js";
 import { Empty, Failed, Loading } from "../parts/states.js";
 
 export function View({ params, query }) {
@@ -17,7 +16,7 @@ function List({ query }) {
   const { data, error } = useLoad("catalogue");
   if (error && !data) return html`<div class="wrap"><${Failed} error=${error} /></div>`;
   if (!data) return html`<div class="wrap"><${Loading} rows=${7} what="Loading the catalogue" /></div>`;
-  const all = data.catalogue ?? data;
+  const all = data.causes;
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const shown = all.filter((one) => words.every((word) => `${one.id} ${one.family} ${one.summary}`.toLowerCase().includes(word)));
   const families = Object.entries(Object.groupBy ? Object.groupBy(shown, (one) => one.family) : grouped(shown));
@@ -27,7 +26,7 @@ function List({ query }) {
       <${Lookup} text=${text} /></div>
     ${!shown.length && html`<${Empty} title="No cause is called that.">An error message or a metric's name is explained as well: press “Explain”.<//>`}
     ${families.map(([family, list]) => html`<section key=${family} aria-labelledby=${`f-${family}`}><h2 id=${`f-${family}`}>${family}</h2>
-      <ul class="causes">${list.map((one) => html`<li key=${one.id}><a class="row-link" href=${link(["catalogue", one.id])}><${Level} level=${one.severity} size=${14} /><code>${one.id}</code><span>${one.summary}</span></a></li>`)}</ul></section>`)}
+      <ul class="causes">${list.map((one) => html`<li key=${one.id}><a class="row-link" href=${link(["catalogue", one.id])}><code>${one.id}</code><span>${one.summary}${one.planned && html`<i class="plan">planned work</i>`}</span></a></li>`)}</ul></section>`)}
   </div>`;
 }
 
