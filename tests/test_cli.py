@@ -322,7 +322,7 @@ def test_a_password_may_stand_in_a_file_of_its_own(
         (
             "[clusters.a]\n[clusters.b]",
             None,
-            "one at a time can be watched for now: give --cluster NAME",
+            "here it must be one: give --cluster NAME",
         ),
         ("[clusters.a]\n[clusters.b]", "c", "the clusters a, b"),
         ("[clusters.a]\nendpoint = 1", None, "in clusters: there is no setting endpoint."),

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from etcdscope.sources.logs.opened import Logs, LogSettings
     from etcdscope.store.history import History
     from etcdscope.store.recording import Recorder
-    from etcdscope.surfaces.web.events import Hub
 
 Tell = Callable[[Sequence[Effect], State], None]
 Named = Callable[[str], Tell]
@@ -160,12 +159,14 @@ def _sure(engine: Engine, elapsed: float, observe: float) -> bool:
 # --- live ----------------------------------------------------------------------------------------
 
 
-async def watch(settings: Settings, tell: Tell, named: Named | None = None) -> None:
+async def watch(
+    settings: Settings, tell: Tell | None = None, *, named: Named | None = None
+) -> None:
     """Watch until cancelled; ``tell`` gets the effects and the state of every judgement.
 
     ``named`` makes the ``tell`` of each cluster by its name, where there are several.
     """
-    await _live(settings, named or (lambda _: tell), serve_http=False)
+    await _live(settings, named or (lambda _: tell or _nobody), serve_http=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +180,16 @@ class Served:
 Ready = Callable[[Served], None]
 
 
-async def serve(
-    settings: Settings, tell: Tell, named: Named | None = None, ready: Ready | None = None
-) -> None:
+async def serve(settings: Settings, named: Named, ready: Ready | None = None) -> None:
     """Be the agent, until cancelled: watch, keep history, tell receivers, answer over HTTP.
 
     ``ready`` hears where, once it answers.
     """
-    await _live(settings, named or (lambda _: tell), serve_http=True, ready=ready)
+    await _live(settings, named, serve_http=True, ready=ready)
+
+
+def _nobody(_: Sequence[Effect], __: State) -> None:
+    """Tell nobody."""
 
 
 async def _live(
@@ -450,17 +453,19 @@ async def _http(
         watched(one, watching, logs)
         for one, (watching, logs) in zip(settings.clusters, watches, strict=True)
     ]
-    async with serving(settings.listen, settings.token, shown, shared.clock.now) as (url, hub):
+    async with serving(settings.listen, settings.token, shown, shared.clock.now) as (url, tell):
         for one, (watching, _) in zip(shown, watches, strict=True):
-            watching.also_tell(partial(_tell_hub, hub, one.key))
+            watching.also_tell(partial(_tell_page, tell, one.key))
         log.info("listening on %s", url)
         if ready:
             ready(Served(url, hub.caption))
         yield
 
 
-def _tell_hub(hub: "Hub", key: str, effects: Sequence[Effect], _: State) -> None:
-    hub.tell(key, effects)
+def _tell_page(
+    tell: Callable[[str, Sequence[Effect]], None], key: str, effects: Sequence[Effect], _: State
+) -> None:
+    tell(key, effects)
 
 
 def _own_health(

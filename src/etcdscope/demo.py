@@ -71,7 +71,7 @@ async def demo(shown: Demo) -> None:
             data_dir=lab.directory / "history",
         )
         async with asyncio.TaskGroup() as group:
-            serving = group.create_task(app.serve(settings, tell, ready=captions.begin))
+            serving = group.create_task(app.serve(settings, lambda _: tell, captions.begin))
             await _tour(shown, lab, witness, captions)
             serving.cancel()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from etcdscope.diagnose.step import State
 from etcdscope.engine import Deliver, Engine
+from etcdscope.etcd.errors import EtcdError, SettingsError
 from etcdscope.model.incident import Effect, Incident
 from etcdscope.model.ports import Clock, Sweep
 from etcdscope.model.reading import Observation, Reading
@@ -124,15 +125,22 @@ class Watching:
             began = clock.now()
             try:
                 await self._watch()
-            except Exception as error:
+            except Exception as error:  # the trouble of one cluster must stop no other
                 if self._alone:
                     raise
-                log.exception("%s: the watch failed", self._name)
-                self.trouble = f"etcdscope cannot watch this cluster: {_why(error)}"
+                self._complain(error)
             if clock.now() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
             await clock.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _complain(self, error: Exception) -> None:
+        """Say once what is wrong; a bug of ours with all that may help to find it."""
+        trouble = f"etcdscope cannot watch this cluster: {_why(error)}"
+        bug = not isinstance(error, (EtcdError, SettingsError))
+        if bug or trouble != self.trouble:
+            log.error("%s: %s", self._name, trouble, exc_info=error if bug else None)
+        self.trouble = trouble
 
     async def _watch(self) -> None:
         async with self._opened(self._deliver) as engine:

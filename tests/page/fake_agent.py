@@ -74,6 +74,7 @@ class FakeAgent:
                 web.get(f"{base}/clusters/{{key}}/lanes", self._lanes),
                 web.get(f"{base}/clusters/{{key}}/charts", self._charts),
                 web.get(f"{base}/clusters/{{key}}/charts/{{id}}", self._chart),
+                web.get(f"{base}/clusters/{{key}}/ranges", self._ranges),
                 web.get(f"{base}/clusters/{{key}}/incidents", self._incidents),
                 web.get(f"{base}/clusters/{{key}}/incidents/{{id:.+}}", self._incident),
                 web.get(f"{base}/clusters/{{key}}/registry", self._registry),
@@ -172,6 +173,13 @@ class FakeAgent:
             told.chart(self._of(request), name, span, float(query.get("step", 5)))
         )
 
+    async def _ranges(self, request: web.Request) -> web.Response:
+        query, cluster = request.query, self._of(request)
+        span = float(query["from"]), float(query["to"])
+        ids = query["charts"].split(",")
+        drawn = [told.chart(cluster, one, span, float(query["step"])) for one in ids]
+        return web.json_response({"ranges": drawn})
+
     async def _incidents(self, request: web.Request) -> web.Response:
         return web.json_response({"incidents": self._of(request).incidents})
 
@@ -189,7 +197,7 @@ class FakeAgent:
         return web.json_response(self.registry)
 
     async def _catalogue(self, _: web.Request) -> web.Response:
-        return web.json_response({"catalogue": self.catalogue})
+        return web.json_response({"causes": self.catalogue})
 
     async def _explain(self, request: web.Request) -> web.Response:
         return web.json_response({"error": "Nothing is known of that."}, status=404)

@@ -11,8 +11,8 @@ Json = dict[str, Any]
 QUOTA = 2_147_483_648
 FAMILIES = ("disk", "network", "clients", "raft", "space", "kubernetes")
 CHARTS: tuple[tuple[str, str, str, str, float | None], ...] = (
-    ("wal-fsync", "disk", "WAL fsync p99", "s", 0.1),
-    ("backend-commit", "disk", "Backend commit p99", "s", 0.25),
+    ("wal-fsync-p99", "disk", "WAL fsync p99", "s", 0.1),
+    ("backend-commit-p99", "disk", "Backend commit p99", "s", 0.25),
     ("peer-rtt", "network", "Round trip to peers p99", "s", 0.05),
     ("peer-bytes", "network", "Sent to peers", "B", None),
     ("requests", "clients", "Requests", "1/s", None),
@@ -304,7 +304,7 @@ def followed(cluster: Cluster, incident: Json) -> Json:
     return {
         "incident": incident,
         "story": story,
-        "charts": [{"chart": "wal-fsync", "from": since - 60, "to": end + 30}, {"chart": "proposals-pending", "from": since - 60, "to": end + 30}],
+        "charts": [{"chart": "wal-fsync-p99", "from": since - 60, "to": end + 30}, {"chart": "proposals-pending", "from": since - 60, "to": end + 30}],
         "logs": [
             {"at": since + 2.1, "member": "m1", "level": "warn", "message": "slow fdatasync took 412.1ms, expected-duration 1s"},
             {"at": since + 8.4, "member": "m1", "level": "warn", "message": "leader failed to send out heartbeat on time; took too long, leader is overloaded likely from slow disk"},
@@ -333,7 +333,7 @@ def _value(cluster: Cluster, row: Json, name: str, base: float, when: float) -> 
         return None
     wave = 1 + 0.3 * math.sin(when / 40 + row["mark"]) + 0.2 * math.sin(when / 7.3 * (row["mark"] + 1))
     sick = cluster.trouble and row["mark"] == 0 and when > cluster.now - 240
-    if name == "wal-fsync" and sick:
+    if name == "wal-fsync-p99" and sick:
         return 0.36 + 0.05 * math.sin(when)
     if name == "db-size":
         return 1.0e9 + (when - cluster.now + 90_000) * 3_000 - row["mark"] * 2e6
@@ -343,8 +343,8 @@ def _value(cluster: Cluster, row: Json, name: str, base: float, when: float) -> 
 
 
 _BASES: dict[str, tuple[float, str, float | None]] = {
-    "wal-fsync": (0.0021, "s", 0.1),
-    "backend-commit": (0.006, "s", 0.25),
+    "wal-fsync-p99": (0.0021, "s", 0.1),
+    "backend-commit-p99": (0.006, "s", 0.25),
     "peer-rtt": (0.0006, "s", 0.05),
     "peer-bytes": (21_000, "B", None),
     "requests": (212, "1/s", None),

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, field
 
 from etcdscope.etcd.errors import SettingsError
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 Name = Annotated[str, Meta(min_length=1)]
 
 
@@ -32,6 +33,7 @@ class FiledCluster(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dial_timeout: str = ""
     logs: dict[Name, Name] = field(default_factory=dict)
     node_exporter: dict[str, Name] = field(default_factory=dict)
+    labels: dict[Name, str] = field(default_factory=dict)
 
     def flags(self) -> dict[str, str | None]:
         """Return the settings under etcdctl's names."""
@@ -79,10 +81,13 @@ class Configuration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             return self.clusters[name]
         if len(self.clusters) > 1:
             raise SettingsError(
-                f"The file has {_these(self.clusters)}; one at a time can be watched for now:"
-                " give --cluster NAME."
+                f"The file has {_these(self.clusters)}; here it must be one: give --cluster NAME."
             )
         return next(iter(self.clusters.values()), FiledCluster())
+
+    def names(self, name: str | None) -> tuple[str, ...]:
+        """Return which clusters are meant: the one of that name, else all of them."""
+        return (name,) if name is not None else tuple(self.clusters)
 
 
 def _these(clusters: Mapping[str, object]) -> str:
@@ -102,6 +107,7 @@ def read(path: Path) -> Configuration:
         filed = msgspec.convert(raw, Configuration)
     except msgspec.ValidationError as error:
         raise SettingsError(f"--config {path}: {_sentence(str(error))}") from None
+    _check_names(path, filed.clusters)
     _check_limits(path, filed.limits)
     return filed
 
@@ -112,6 +118,16 @@ def _sentence(error: str) -> str:
     what = what.replace("Object contains unknown field", "there is no setting").replace("`", "")
     place = re.sub(r"^\$\.?|`|\[\.\.\.\]", "", where.replace("`", "")).strip(".")
     return f"in {place}: {what}." if place else f"{what}."
+
+
+def _check_names(path: Path, clusters: Mapping[str, object]) -> None:
+    """A cluster's name stands in URLs, and in front of lines."""
+    for name in clusters:
+        if not _NAME.fullmatch(name):
+            raise SettingsError(
+                f"--config {path}: clusters.{name}: a name is made of letters, digits, '.', '_' and"
+                " '-', 63 at most."
+            )
 
 
 def _check_limits(path: Path, limits: Mapping[str, Mapping[str, float]]) -> None:

@@ -30,35 +30,105 @@ def settings_of(
     webhook: Sequence[str] = (),
     log: Sequence[str] | None = None,
     agent: bool = False,
+    fleet: bool = False,
 ) -> "tuple[Settings, tuple[str, ...]]":
-    """Return the settings and what to notice about them; ``agent``: the file's [agent] counts."""
-    from etcdscope.app import Settings
+    """Return the settings and what to notice about them; ``agent``: the file's [agent] counts.
+
+    ``fleet``: all clusters of the file may be watched at once.
+    """
+    from dataclasses import replace
 
     filed = _read(cluster.config)
+    notices: tuple[str, ...] = ()
+    if fleet and filed and len(names := filed.names(cluster.cluster)) > 1:
+        _one_at_most(cluster, log, record)
+        first, *others = (_filed(filed, name) for name in names)
+        settings = replace(first, also=tuple(others))
+    else:
+        settings, notices = _only(cluster, filed, log)
+    settings = replace(settings, data_dir=data_dir, record=record)
+    if agent:
+        settings = _agent(settings, filed, data_dir, listen, token_file, alertmanager, webhook)
+    return settings, notices
+
+
+def _only(
+    cluster: Cluster, filed: "Configuration | None", log: Sequence[str] | None
+) -> "tuple[Settings, tuple[str, ...]]":
+    """Return the settings of the one cluster that is meant: of flags, file and variables."""
+    from etcdscope.app import Settings
+
     access, notices = access_of(cluster, filed)
+    one = filed.one(cluster.cluster) if filed else None
+    names = filed.names(cluster.cluster) if filed else ()
     settings = Settings(
         access=access,
         limits=_limits(filed),
-        data_dir=data_dir,
-        record=record,
-        logs=_logs(log or (), filed.one(cluster.cluster).logs if filed else {}),
+        logs=_logs(log or (), one.logs if one else {}),
         node_exporters=_node_exporters(cluster, filed),
+        name=names[0] if names else "",
+        labels=one.labels if one else {},
     )
-    if not agent:
-        return settings, notices
+    return settings, notices
+
+
+def _agent(
+    settings: "Settings",
+    filed: "Configuration | None",
+    data_dir: Path | None,
+    listen: str | None,
+    token_file: Path | None,
+    alertmanager: Sequence[str],
+    webhook: Sequence[str],
+) -> "Settings":
+    """Return the settings with those of the agent: of the flags, else of the file."""
     from dataclasses import replace
 
     own = filed.agent if filed else None
-    return (
-        replace(
-            settings,
-            data_dir=data_dir or _filed_path(own) or _state_directory(),
-            listen=listen or (own and own.listen) or settings.listen,
-            token=_token(token_file, own),
-            alertmanager=_alertmanager([*alertmanager, *(own.alertmanager if own else ())]),
-            webhooks=_webhooks([*webhook, *(own.webhook if own else ())]),
-        ),
-        notices,
+    return replace(
+        settings,
+        data_dir=data_dir or _filed_path(own) or _state_directory(),
+        listen=listen or (own and own.listen) or settings.listen,
+        token=_token(token_file, own),
+        alertmanager=_alertmanager([*alertmanager, *(own.alertmanager if own else ())]),
+        webhooks=_webhooks([*webhook, *(own.webhook if own else ())]),
+    )
+
+
+def _one_at_most(cluster: Cluster, log: Sequence[str] | None, record: Path | None) -> None:
+    """Refuse flags that speak of one cluster where several are watched."""
+    said = [f"--{name}" for name in cluster.flags()]
+    said += ["--log"] * bool(log) + ["--record"] * bool(record)
+    said += ["--node-exporter"] * bool(cluster.node_exporter)
+    if said:
+        raise SettingsError(
+            f"{said[0]} speaks of one cluster, and the file has several: give --cluster NAME too,"
+            " or write it into the file."
+        )
+
+
+def _filed(filed: "Configuration", name: str) -> "Settings":
+    """Return the settings of one of several clusters: of the file alone.
+
+    A variable of etcdctl's means one cluster; a password in it is not for all of them.
+    """
+    from etcdscope.app import Settings
+    from etcdscope.etcd.settings import access_from
+
+    one = filed.clusters[name]
+    if not one.endpoints and not one.discovery_srv:
+        raise SettingsError(f"--config: clusters.{name}: give endpoints, or discovery-srv.")
+    try:
+        access, _ = access_from(one.flags(), {})
+    except SettingsError as error:
+        raise SettingsError(f"--config: clusters.{name}: {error}") from None
+    return Settings(
+        access=access,
+        limits=_limits(filed),
+        logs=_logs((), one.logs),
+        node_exporters=_node_exporters(Cluster(config=None, cluster=name), filed),
+        name=name,
+        labels=one.labels,
     )
 
 

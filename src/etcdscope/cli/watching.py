@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from etcdscope.cli.settings import limits_in, settings_of
 from etcdscope.etcd.errors import SettingsError
 
 if TYPE_CHECKING:
-    from etcdscope.app import Checked, Settings, Tell
+    from etcdscope.app import Checked, Named, Settings, Tell
     from etcdscope.diagnose.step import State
     from etcdscope.model.incident import Effect
 
@@ -96,14 +97,21 @@ def watch(
     from etcdscope.surfaces.words import host
 
     output.open_log()
-    settings, notices = settings_of(cluster, data_dir=data_dir, record=record, log=log)
+    settings, notices = settings_of(
+        cluster, data_dir=data_dir, record=record, log=log, fleet=not live
+    )
     _notice(notices)
     if live:
         run(_live(settings, output))
         return 0
     if not json:
-        _notice([f"watching {', '.join(map(host, settings.access.endpoints))}; Ctrl-C ends it."])
-    run(app.watch(settings, teller(json=json, output=output)))
+        ends = (
+            [one.name for one in settings.clusters]
+            if settings.also
+            else map(host, settings.access.endpoints)
+        )
+        _notice([f"watching {', '.join(ends)}; Ctrl-C ends it."])
+    run(app.watch(settings, named=tellers(settings, json=json, output=output)))
     return 0
 
 
@@ -152,11 +160,12 @@ def serve(
         webhook=webhook or (),
         log=log,
         agent=True,
+        fleet=True,
     )
     _notice(notices)
     if settings.data_dir is None:
         _notice(["history is not kept, and queues live in memory: give --data-dir to keep both."])
-    run(app.serve(settings, teller(json=json, output=output)), terminated=0)
+    run(app.serve(settings, tellers(settings, json=json, output=output)), terminated=0)
     return 0
 
 
@@ -186,33 +195,39 @@ def replay(
 
 def teller(*, json: bool, output: Output) -> "Tell":
     """Return what prints effects: lines of JSON, or text."""
-    return _json_teller() if json else _text_teller(output)
+    return (_json_tellers() if json else _text_tellers(output))("")
 
 
-def _json_teller() -> "Tell":
+def tellers(settings: "Settings", *, json: bool, output: Output) -> "Named":
+    """Return what makes what prints effects; of several clusters each line says which."""
+    named = _json_tellers() if json else _text_tellers(output)
+    return named if settings.also else lambda _: named("")
+
+
+def _json_tellers() -> "Named":
     from etcdscope.model.contract import line
 
     out = sys.stdout.buffer
 
-    def tell(effects: "Sequence[Effect]", _: "State") -> None:
+    def tell(name: str, effects: "Sequence[Effect]", _: "State") -> None:
         if effects:
-            out.write(b"".join(line(effect) + b"\n" for effect in effects))
+            out.write(b"".join(line(effect, name) + b"\n" for effect in effects))
             out.flush()
 
-    return tell
+    return lambda name: partial(tell, name)
 
 
-def _text_teller(output: Output) -> "Tell":
+def _text_tellers(output: Output) -> "Named":
     from etcdscope.surfaces.console import open_console, say, width_of
     from etcdscope.surfaces.text import Telling
 
     console, telling = open_console(colour=output.color), Telling()
 
-    def tell(effects: "Sequence[Effect]", _: "State") -> None:
+    def tell(name: str, effects: "Sequence[Effect]", _: "State") -> None:
         if effects:
-            say(console, telling.lines(effects, width_of(console)))
+            say(console, telling.lines(effects, width_of(console), name))
 
-    return tell
+    return lambda name: partial(tell, name)
 
 
 def _notice(notices: Sequence[str]) -> None:

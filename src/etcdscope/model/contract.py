@@ -2,9 +2,9 @@
 
 Stable: fields may be added, never renamed or taken away. What is unknown or does not apply is left
 out, never null and never empty text; lists and true/false are always there, but ``alternatives``
-only where there are any. Times are ISO-8601 in UTC with milliseconds and a Z. Members appear by
-name, with their hex id beside it. An incident or a blind spot in the ``check`` object is the very
-line that ``watch`` would print for it.
+only where there are any, and ``cluster_name`` only where several clusters are watched. Times are
+ISO-8601 in UTC with milliseconds and a Z. Members appear by name, with their hex id beside it. An
+incident or a blind spot in the ``check`` object is the very line that ``watch`` would print for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -125,6 +125,7 @@ class IncidentLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     event: Literal["opened", "changed", "closed"]
     incident: str
     cluster: str
+    cluster_name: str | None = None
     cause: str
     severity: SeverityWord
     subject: SubjectObject
@@ -150,6 +151,7 @@ class BlindSpotLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Moment
     event: Literal["blind-spot", "sighted"]
     cluster: str
+    cluster_name: str | None = None
     source: str
     subject: SubjectObject
     why: str
@@ -187,6 +189,7 @@ class VerdictLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Moment
     event: Literal["verdict"]
     cluster: str
+    cluster_name: str | None = None
     verdict: VerdictWord
     summary: str
     quorum: int
@@ -242,9 +245,15 @@ _check: Final = msgspec.json.Decoder(CheckObject)
 # --- out -------------------------------------------------------------------------------------
 
 
-def line(effect: Effect) -> bytes:
-    """Return the effect as one JSON object, without the newline."""
-    return _encoder.encode(line_of(effect))
+def line(effect: Effect, cluster_name: str = "") -> bytes:
+    """Return the effect as one JSON object, without the newline.
+
+    ``cluster_name``: what the user calls the cluster, where several are watched.
+    """
+    told = line_of(effect)
+    if cluster_name:
+        told = msgspec.structs.replace(told, cluster_name=cluster_name)
+    return _encoder.encode(told)
 
 
 def line_of(effect: Effect) -> Line:
@@ -313,7 +322,7 @@ def _incident_line(
         until=None if until is None else moment(until),
         seconds=None if until is None else round(max(until - incident.since, 0.0), 3),
         note=incident.note or None,
-        evidence=tuple(_evidence(e, names) for e in incident.evidence),
+        evidence=tuple(evidence_object(e, names) for e in incident.evidence),
         effects=incident.effects,
         ruled_out=tuple(RuledOutObject(cause=r.cause, by=r.by) for r in incident.ruled_out),
         impact=incident.impact or None,
@@ -409,7 +418,8 @@ def subject_object(subject: Subject, names: Mapping[str, str]) -> SubjectObject:
     return SubjectObject(kind=kind)
 
 
-def _evidence(evidence: Evidence, names: Mapping[str, str]) -> EvidenceObject:
+def evidence_object(evidence: Evidence, names: Mapping[str, str]) -> EvidenceObject:
+    """Return a measured fact with its member's name."""
     limit = evidence.limit
     return EvidenceObject(
         signal=evidence.signal,

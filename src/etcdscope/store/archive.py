@@ -146,6 +146,14 @@ class Archive:
         """Return the newest incidents that were open at some time of the span, oldest first."""
         return await self._of(ledger.incidents, cluster, begin, end, limit)
 
+    async def incident(self, cluster: str, name: str) -> Incident | None:
+        """Return the incident of that id, None where there is none."""
+        return await self._of(ledger.incident, cluster, name)
+
+    async def told_of(self, cluster: str, incident: Incident, limit: int = 200) -> list[Effect]:
+        """Return the first effects of one incident, oldest first."""
+        return await self._of(ledger.told_of, cluster, incident, limit)
+
     async def open_incidents(self, cluster: str) -> list[Incident]:
         """Return the incidents that had not ended when the store was last written."""
         return await self._of(ledger.open_incidents, cluster)

@@ -90,6 +90,28 @@ def incidents(
     return [one for one in _all(reversed(rows)) if isinstance(one, Incident)]
 
 
+def incident(connection: apsw.Connection, cluster: int, name: str) -> Incident | None:
+    """Return the incident of that id, None where there is none."""
+    rows = connection.execute(
+        "SELECT data FROM incident WHERE id = ? AND cluster = ?", (name, cluster)
+    ).fetchall()
+    return next((one for one in _all(rows) if isinstance(one, Incident)), None)
+
+
+def told_of(connection: apsw.Connection, cluster: int, one: Incident, limit: int) -> list[Effect]:
+    """Return the first ``limit`` effects of one incident, oldest first."""
+    rows = connection.execute(
+        "SELECT data FROM effect WHERE cluster = ? AND at >= ? AND at <= ? AND incident = ? "
+        "ORDER BY at, id LIMIT ?",
+        (cluster, one.opened_at - 1.0, _end(one), one.id, limit),
+    ).fetchall()
+    return [effect for effect in _all(rows) if isinstance(effect, Effect)]
+
+
+def _end(one: Incident) -> float:
+    return float("inf") if one.closed_at is None else one.closed_at + 1.0
+
+
 def open_incidents(connection: apsw.Connection, cluster: int) -> list[Incident]:
     """Return the incidents that had not ended when the store was last written."""
     rows = connection.execute(

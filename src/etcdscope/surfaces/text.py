@@ -204,13 +204,17 @@ class Telling:
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         self._zone = zone
+        self._name = ""
         self._day = ""
         self._causes: dict[str, str] = {}
-        self._verdict = ""
+        self._verdicts: dict[str, str] = {}
 
-    def lines(self, effects: Iterable[Effect], width: int | None = None) -> list[Text]:
-        """Return the lines of these effects."""
+    def lines(
+        self, effects: Iterable[Effect], width: int | None = None, name: str = ""
+    ) -> list[Text]:
+        """Return the lines of these effects; ``name``: of the cluster, where several are told."""
         told: list[Line] = []
+        self._name = f"{name}: " if name else ""
         for effect in effects:
             if (today := day(effect.at, self._zone)) != self._day:
                 self._day = today
@@ -229,9 +233,9 @@ class Telling:
     def _whole(self, effect: Effect, verdict: Verdict) -> list[Line]:
         """Tell the state of the cluster, unless it reads as it did before."""
         words = _now(verdict)
-        if words == self._verdict:
+        if words == self._verdicts.get(self._name):
             return []
-        self._verdict = words
+        self._verdicts[self._name] = words
         return [self._first(effect, LEVELS[verdict.level], str(verdict.level), Text(words))]
 
     def _blindness(self, effect: Effect, spot: BlindSpot) -> list[Line]:
@@ -268,7 +272,7 @@ class Telling:
             (f"{sign.shape} {word:{WORD}}", sign.style),
             "  ",
         )
-        return Line(head, body)
+        return Line(head, Text.assemble((self._name, "bold"), body) if self._name else body)
 
     def _aside(self, body: Text) -> Line:
         return Line(Text(" " * ASIDE), body)

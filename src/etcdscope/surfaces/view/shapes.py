@@ -11,8 +11,11 @@ from msgspec import Struct
 
 from etcdscope.model.contract import (
     BlindSpotLine,
+    EvidenceObject,
     IncidentLine,
     RoleWord,
+    SeverityWord,
+    SubjectObject,
     VerdictWord,
 )
 
@@ -193,3 +196,187 @@ class ClustersObject(Struct, frozen=True, kw_only=True):
 
     at: float
     clusters: tuple[SummaryObject, ...]
+
+
+class HelloObject(Struct, frozen=True, kw_only=True):
+    """What a listener hears first. ``started_at``: of the agent; another one is another life."""
+
+    version: str
+    started_at: float
+    at: float
+
+
+class ResetObject(Struct, frozen=True, kw_only=True):
+    """What happened since is not known; ask for the incidents again."""
+
+    why: str
+
+
+# --- over time -------------------------------------------------------------------------------
+
+
+class LimitObject(Struct, frozen=True, kw_only=True):
+    """Where a chart's limit stands, and what lies beyond."""
+
+    value: float
+    say: str
+
+
+class ChartObject(Struct, frozen=True, kw_only=True):
+    """One chart of the catalogue."""
+
+    id: str
+    family: Literal["disk", "network", "clients", "raft", "space", "process", "kubernetes"]
+    title: str
+    unit: Literal["s", "B", "B/s", "1/s", "ratio", "count"]
+    limit: LimitObject | None
+    kind: Literal["line"] = "line"
+
+
+class ChartsObject(Struct, frozen=True, kw_only=True):
+    """The catalogue of charts."""
+
+    charts: tuple[ChartObject, ...]
+
+
+class LineObject(Struct, frozen=True, kw_only=True):
+    """One line: a member's, or that of a member and a ``key`` (a peer, a place)."""
+
+    member: str
+    name: str
+    mark: int
+    key: str | None
+    values: tuple[float | None, ...]
+
+
+class RangeObject(Struct, frozen=True, kw_only=True):
+    """One chart over a span. ``at``: the ends of the steps; null: nothing was seen.
+
+    ``source``: ``memory`` where no history is kept, which holds the last minutes.
+    """
+
+    id: str
+    unit: Literal["s", "B", "B/s", "1/s", "ratio", "count"]
+    limit: LimitObject | None
+    at: tuple[float, ...]
+    lines: tuple[LineObject, ...]
+    source: Literal["history", "memory"]
+
+
+class RangesObject(Struct, frozen=True, kw_only=True):
+    """Several charts over the same span."""
+
+    ranges: tuple[RangeObject, ...]
+
+
+class RunObject(Struct, frozen=True, kw_only=True):
+    """A span in which a member had one role."""
+
+    begin: float
+    end: float
+    role: str
+
+
+class LaneObject(Struct, frozen=True, kw_only=True):
+    """The roles of one member over time."""
+
+    member: str
+    name: str
+    mark: int
+    runs: tuple[RunObject, ...]
+
+
+class MarkObject(Struct, frozen=True, kw_only=True):
+    """Something that happened; ``end`` is null for what goes on. ``id``: of the incident."""
+
+    at: float
+    end: float | None
+    kind: Literal["election", "incident", "planned"]
+    id: str
+    say: str
+    severity: SeverityWord
+
+
+class LanesObject(Struct, frozen=True, kw_only=True):
+    """Roles over time, and what happened on them."""
+
+    lanes: tuple[LaneObject, ...]
+    marks: tuple[MarkObject, ...]
+
+
+# --- incidents -------------------------------------------------------------------------------
+
+
+class IncidentsObject(Struct, frozen=True, kw_only=True):
+    """Incidents, the newest first."""
+
+    incidents: tuple[IncidentLine, ...]
+
+
+class MomentObject(Struct, frozen=True, kw_only=True):
+    """One moment of an incident's story."""
+
+    at: float
+    event: Literal["first-sign", "opened", "changed", "effect", "verdict", "closed"]
+    say: str
+    evidence: tuple[EvidenceObject, ...]
+
+
+class CropObject(Struct, frozen=True, kw_only=True):
+    """A chart, and which part of it shows the incident."""
+
+    chart: str
+    from_: float = msgspec.field(name="from")
+    to: float
+
+
+class LogObject(Struct, frozen=True, kw_only=True):
+    """One line of a member's log, or ``count`` alike ones."""
+
+    at: float
+    member: str
+    name: str
+    level: str
+    kind: str
+    message: str
+    count: int
+
+
+class SimilarObject(Struct, frozen=True, kw_only=True):
+    """An earlier incident with the same cause."""
+
+    id: str
+    opened_at: float
+    closed_at: float | None
+    severity: SeverityWord
+    subject: SubjectObject
+    summary: str
+
+
+class StoryObject(Struct, frozen=True, kw_only=True):
+    """An incident as a story."""
+
+    incident: IncidentLine
+    story: tuple[MomentObject, ...]
+    charts: tuple[CropObject, ...]
+    logs: tuple[LogObject, ...]
+    logs_read: bool
+    similar: tuple[SimilarObject, ...]
+
+
+class FindingObject(Struct, frozen=True, kw_only=True):
+    """What one detector says of one subject at this moment."""
+
+    detector: str
+    severity: SeverityWord
+    subject: SubjectObject
+    summary: str
+    confidence: float
+    evidence: tuple[EvidenceObject, ...]
+
+
+class FindingsObject(Struct, frozen=True, kw_only=True):
+    """All findings of the last judgement, those that explain others and those explained."""
+
+    at: float
+    findings: tuple[FindingObject, ...]

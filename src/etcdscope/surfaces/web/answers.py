@@ -36,7 +36,8 @@ class Refusal(Exception):
 
 def error(status: int, why: str) -> web.Response:
     """Return an error as the API words it."""
-    return web.json_response({"error": why}, status=status)
+    body = msgspec.json.encode({"error": why})
+    return web.Response(body=body, status=status, content_type="application/json")
 
 
 async def sent(request: web.Request, value: object) -> web.Response:

@@ -1,24 +1,39 @@
 """All that the API answers, put together; its OpenAPI document describes the same table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
 
 from etcdscope.model.contract import CheckObject
-from etcdscope.surfaces.web import clusters
+from etcdscope.surfaces.view.chronicle import Chronicle
+from etcdscope.surfaces.web import clusters, history, learning, registry
 from etcdscope.surfaces.web.answers import Refusal
 from etcdscope.surfaces.web.events import Hub
+from etcdscope.surfaces.web.openapi import document
 from etcdscope.surfaces.web.routes import Call, Glances, NoQuery, Route
 
 
 class Api:
     """The routes below ``/api/v1``."""
 
-    def __init__(self, glances: Glances, hub: Hub, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        glances: Glances,
+        chronicles: Mapping[str, Chronicle],
+        hub: Hub,
+        now: Callable[[], float],
+    ) -> None:
         self._glances = glances
         self._now = now
         self.routes: tuple[Route, ...] = (
             *self._own(),
             *clusters.routes(glances, hub, now),
+            *history.routes(glances, chronicles, now),
+            *registry.routes(glances),
+            *learning.routes(),
         )
+        self._document = msgspec.json.encode(document(self.routes))
 
     def _own(self) -> Iterator[Route]:
         yield Route(
@@ -28,6 +43,16 @@ class Api:
             CheckObject,
             missing="Several clusters are watched.",
         )
+
+        yield Route(
+            "/openapi.json",
+            "This document.",
+            self._openapi,
+            dict[str, Any],
+        )
+
+    async def _openapi(self, _: Call[NoQuery]) -> bytes:
+        return self._document
 
     async def _check(self, _: Call[NoQuery]) -> bytes:
         if len(self._glances) != 1:

@@ -11,7 +11,7 @@ from etcdscope.model.contract import BlindSpotLine, CheckObject, check_object
 from etcdscope.model.incident import Level
 from etcdscope.surfaces.view.cluster import Glance, blind_spot_lines
 from etcdscope.surfaces.view.shapes import ClustersObject, ClusterView
-from etcdscope.surfaces.web.answers import NOTHING, SAFE, Refusal
+from etcdscope.surfaces.web.answers import Refusal
 from etcdscope.surfaces.web.events import LISTENERS, Hub, stream
 from etcdscope.surfaces.web.routes import Call, Glances, NoQuery, Route, one_of
 
@@ -104,7 +104,7 @@ async def listened(
     said = request.headers.get("Last-Event-ID", "")
     last = int(said) if said.isascii() and said.isdecimal() and len(said) < 17 else None
     answer = web.StreamResponse(
-        headers={**SAFE, **NOTHING, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
     )
     with hub.listening(query.cluster, last) as listener:
         try:

@@ -18,6 +18,7 @@ from etcdscope import __version__
 from etcdscope.model.contract import line
 from etcdscope.model.incident import Effect, EffectKind
 from etcdscope.surfaces.view.cluster import Glance
+from etcdscope.surfaces.view.shapes import HelloObject, ResetObject
 
 RING: Final = 1_000
 WAITING: Final = 256  # events of one listener; what it has not taken by then it gets after a reset
@@ -221,7 +222,7 @@ class Hub:
             self._listeners.discard(listener)
 
     def _hello(self) -> bytes:
-        said = {"version": __version__, "started_at": self._began, "at": self._now()}
+        said = HelloObject(version=__version__, started_at=self._began, at=self._now())
         # Without an id: what was missed is still to come, and counts from the id before.
         return b"event: hello\ndata: %s\n\n" % self._encoder.encode(said)
 
@@ -230,7 +231,7 @@ class Hub:
         if last is None:
             return
         if not self._forgotten <= last <= self._number:
-            said = {"why": "What happened since is not known here: ask for the incidents again."}
+            said = ResetObject(why="What happened since is not known: ask for the incidents again.")
             yield wire("reset", self._number, self._encoder.encode(said))
             return
         for event in self._ring:

@@ -1,7 +1,7 @@
 """What a route is: where, what it takes, what it gives. OpenAPI is made of the same table."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Generic, TypeVar
 
@@ -37,7 +37,7 @@ class Call(Generic[Query]):
 class Route:
     """One question that the API answers.
 
-    ``path``: below the base, with ``{names}``; a last one may hold slashes (``{id:.+}``).
+    ``path``: below the base, with ``{names}``; ``whole``: the one that may hold slashes.
     ``gives``: the shape of the answer. ``kind``: its media type, where it is not JSON.
     """
 
@@ -48,7 +48,13 @@ class Route:
     takes: type[Struct] = NoQuery
     missing: str = ""  # when it answers 404
     kind: str = "application/json"
-    names: Mapping[str, str] = field(default_factory=dict)
+    whole: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """Return the path as aiohttp wants it."""
+        name = self.whole
+        return self.path.replace(f"{{{name}}}", f"{{{name}:.+}}") if name else self.path
 
     def handler(self) -> Handler:
         """Return what aiohttp calls."""

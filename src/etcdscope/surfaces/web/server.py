@@ -3,13 +3,15 @@
 import asyncio
 import hmac
 import ipaddress
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from etcdscope.model.incident import Effect
+from etcdscope.surfaces.view.chronicle import Chronicle
 from etcdscope.surfaces.view.cluster import Glance
 from etcdscope.surfaces.view.watched import Take, Watched
 from etcdscope.surfaces.web import assets
@@ -27,6 +29,10 @@ MOST_BYTES: Final = 1024 * 1024
 _LINES: Final = frozenset({"application/x-ndjson", "application/json"})
 
 
+# A cluster's key, and what followed from one judgement of it.
+Tell = Callable[[str, Sequence[Effect]], None]
+
+
 class ListenError(Exception):
     """The agent cannot listen there. The message says what to write instead."""
 
@@ -34,8 +40,8 @@ class ListenError(Exception):
 @asynccontextmanager
 async def serving(
     listen: str, token: str, watched: Sequence[Watched], now: Callable[[], float]
-) -> AsyncIterator[tuple[str, Hub]]:
-    """Serve until the block ends; gives the URL, and the hub that is to be told what happens.
+) -> AsyncIterator[tuple[str, Tell]]:
+    """Serve until the block ends; gives the URL, and what is to be told of each judgement.
 
     ``listen``: host:port. Away from loopback a token is needed, for all that holds data.
     Errors: ListenError.
@@ -47,9 +53,17 @@ async def serving(
             " with a secret that clients send as 'Authorization: Bearer …', or listen on 127.0.0.1."
         )
     glances = {one.key: Glance(one) for one in watched}
+    chronicles = {one.key: Chronicle(one) for one in watched}
     hub = Hub(glances, now)
+
+    def tell(key: str, effects: Sequence[Effect]) -> None:
+        if effects:
+            chronicles[key].tell(effects)
+            hub.tell(key, effects)
+
     app = web.Application(middlewares=[_guard(token)], client_max_size=MOST_BYTES)
-    app.add_routes(_routes(glances, hub, now))
+    app.on_response_prepare.append(_harmless)
+    app.add_routes(_routes(glances, chronicles, hub, now))
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     showing = asyncio.create_task(hub.run())
@@ -60,7 +74,7 @@ async def serving(
         except OSError as failure:
             why = (failure.strerror or str(failure)).rpartition(": ")[2].lower()
             raise ListenError(f"--listen {listen} cannot be used: {why}.") from failure
-        yield _url(*runner.addresses[0][:2]), hub
+        yield _url(*runner.addresses[0][:2]), tell
     finally:
         hub.close()
         showing.cancel()
@@ -69,15 +83,17 @@ async def serving(
         await runner.cleanup()
 
 
-def _routes(glances: Glances, hub: Hub, now: Callable[[], float]) -> list[web.RouteDef]:
-    api = Api(glances, hub, now)
+def _routes(
+    glances: Glances, chronicles: Mapping[str, Chronicle], hub: Hub, now: Callable[[], float]
+) -> list[web.RouteDef]:
+    api = Api(glances, chronicles, hub, now)
     page = assets.read()
     return [
         web.get("/", assets.shell(page)),
         web.get("/assets/{path:.+}", assets.part(page)),
         web.get("/healthz", _healthz(glances, now)),
         web.get("/metrics", _metrics(glances)),
-        *(web.get(BASE + route.path, route.handler()) for route in api.routes),
+        *(web.get(BASE + route.pattern, route.handler()) for route in api.routes),
         web.post(f"{BASE}/logs/{{member}}", _logs(glances)),
         web.post(f"{BASE}/clusters/{{cluster}}/logs/{{member}}", _logs(glances)),
     ]
@@ -107,18 +123,31 @@ def _is_loopback(host: str) -> bool:
 def _guard(token: str) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        answer: web.StreamResponse | None = _turned_away(request, token)
-        if answer is None:
-            try:
-                answer = await handler(request)
-            except web.HTTPException as failure:
-                failure.headers.update({**NOTHING, **SAFE})
+        if stranger := _turned_away(request, token):
+            return stranger
+        try:
+            return await handler(request)
+        except web.HTTPException as failure:
+            if not request.path.startswith(BASE) or failure.status < 400:
                 raise
-        if not answer.prepared:
-            answer.headers.update({**NOTHING, **SAFE, **answer.headers})
-        return answer
+            answer = error(failure.status, _WHY.get(failure.status, failure.reason))
+            answer.headers.update({k: v for k, v in failure.headers.items() if k == "Allow"})
+            return answer
 
     return guard
+
+
+_WHY: Final = {
+    404: "There is no such question; GET /api/v1/openapi.json describes those that there are.",
+    405: "This can only be asked for.",
+    413: f"That is more than {MOST_BYTES} bytes; send less at a time.",
+}
+
+
+async def _harmless(_: web.Request, answer: web.StreamResponse) -> None:
+    """Put the headers that keep browsers from harm on whatever is answered."""
+    for name, value in {**NOTHING, **SAFE}.items():
+        answer.headers.setdefault(name, value)
 
 
 def _turned_away(request: web.Request, token: str) -> web.Response | None:

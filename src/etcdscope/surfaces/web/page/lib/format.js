@@ -56,11 +56,11 @@ export function share(ratio) {
 }
 
 export function rate(number) {
-  const digits = number < 9.95 && number > 0 ? 1 : 0;
-  return `${count(Number(number.toFixed(digits)))}/s`;
+  if (number > 0 && number < 0.95) return `${Number(number.toPrecision(2))}/s`;
+  return `${count(Number(number.toFixed(number < 9.95 ? 1 : 0)))}/s`;
 }
 
-const SAID = { s: millis, B: size, ratio: share, "1/s": rate, "": count, count, "unix s": moment };
+const SAID = { s: millis, B: size, "B/s": (number) => `${size(number)}/s`, ratio: share, "1/s": rate, "": count, count, "unix s": moment };
 
 /** A measured value with its unit; words stay words. */
 export function value(number, unit = "") {

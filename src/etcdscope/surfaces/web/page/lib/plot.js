@@ -24,17 +24,33 @@ export function drawLimit(u, limit) {
   ctx.restore();
 }
 
-/** Stretches in which nobody has a value, as [from, to]; `edge`: the end of what is shown. */
-export function gaps(at, lines, step, edge) {
-  const found = [];
-  let last = null; // where values ended
-  for (let i = 0; i < at.length; i++) {
-    const seen = lines.some((line) => line.values[i] !== null && line.values[i] !== undefined);
-    if (!seen) continue;
-    if (last !== null && at[i] - last > step * 2.5) found.push([last, at[i]]);
-    last = at[i];
+const has = (line, i) => line.values[i] !== null && line.values[i] !== undefined;
+
+/** How far apart values are at most where none is missing: some are looked at twice a minute only. */
+export function patience(at, lines, step) {
+  const spaces = [];
+  for (const line of lines) {
+    let last = -1;
+    for (let i = 0; i < at.length; i++) {
+      if (!has(line, i)) continue;
+      if (last >= 0) spaces.push(at[i] - at[last]);
+      last = i;
+    }
   }
-  if (last !== null && edge - last > step * 4) found.push([last, edge]);
+  spaces.sort((a, b) => a - b);
+  return 2.5 * Math.max(step, spaces[Math.floor(spaces.length / 2)] ?? step);
+}
+
+/** Stretches of [begin, end] in which nobody has a value for longer than `most` seconds. */
+export function gaps(at, lines, most, [begin, end]) {
+  const found = [];
+  let last = begin; // where values ended
+  for (let i = 0; i < at.length; i++) {
+    if (!lines.some((line) => has(line, i))) continue;
+    if (at[i] - last > most) found.push([last, at[i]]);
+    last = Math.max(last, at[i]);
+  }
+  if (end - last > most * 1.6) found.push([last, end]);
   return found;
 }
 
@@ -48,7 +64,7 @@ export function drawGaps(u, stretches) {
     ctx.beginPath();
     ctx.rect(left, bbox.top, right - left, bbox.height);
     ctx.clip();
-    ctx.strokeStyle = palette().strong;
+    ctx.strokeStyle = palette().line;
     ctx.lineWidth = devicePixelRatio;
     ctx.beginPath();
     for (let x = left - bbox.height; x < right; x += 6 * devicePixelRatio) {
@@ -65,9 +81,11 @@ export function drawNames(u, lines) {
   const { ctx, bbox } = u;
   const scale = devicePixelRatio;
   const ends = [];
+  const named = new Set(); // of a member's several lines the first one carries its name
   for (const line of lines) {
     const i = lastSeen(u, line.values);
-    if (i < 0) continue;
+    if (i < 0 || named.has(line.member)) continue;
+    named.add(line.member);
     const y = u.valToPos(line.values[i], "y", true);
     ends.push({ line, y: Math.min(Math.max(y, bbox.top + 5 * scale), bbox.top + bbox.height - 5 * scale) });
   }
@@ -103,18 +121,23 @@ export function apart(ends, box, room) {
   }
 }
 
-export function drawMoment(u, at) {
-  if (!at) return;
+/** Moments as vertical lines: those that are looked at, and those at which something happened. */
+export function drawMoments(u, looked, happened = []) {
   const { ctx, bbox } = u;
-  const x = Math.round(u.valToPos(at, "x", true)) + 0.5;
-  if (x < bbox.left || x > bbox.left + bbox.width) return;
+  const line = (at, colour, dash) => {
+    const x = Math.round(u.valToPos(at, "x", true)) + 0.5;
+    if (x < bbox.left || x > bbox.left + bbox.width) return;
+    ctx.strokeStyle = colour;
+    ctx.setLineDash(dash);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+  };
   ctx.save();
-  ctx.strokeStyle = palette().past;
   ctx.lineWidth = 1.5 * devicePixelRatio;
-  ctx.beginPath();
-  ctx.moveTo(x, bbox.top);
-  ctx.lineTo(x, bbox.top + bbox.height);
-  ctx.stroke();
+  for (const at of happened) line(at, palette().axis, [2 * devicePixelRatio, 3 * devicePixelRatio]);
+  for (const at of looked) line(at, palette().past, []);
   ctx.restore();
 }
 

@@ -1,60 +1,63 @@
 // The numbers of one chart: loaded once, then only what is new, and no more than is shown.
-import { get, path } from "./api.js";
+import { range } from "./ranges.js";
 
 // The agent keeps a value every five seconds.
 const SLOT = 5;
 const POINTS = 300;
+// The newest values are asked for again: a slot that was not over yet has another one now.
+const UNSURE_SLOTS = 2;
+
+/** A line is a member's, or a member's towards one peer or place. */
+const keyOf = (line) => `${line.member} ${line.key ?? ""}`;
 
 export class Series {
-  constructor(cluster, id) {
-    this.cluster = cluster;
-    this.id = id;
-    this.clear();
-  }
-
-  clear() {
-    this.at = [];
-    this.lines = [];
-    this.unit = "";
-    this.limit = null;
-    this.source = "";
-    this.error = null;
+  /** `member`: whose lines alone are kept; empty for all. */
+  constructor(cluster, id, member = "") {
+    Object.assign(this, { cluster, id, member, at: [], lines: [], unit: "", limit: null, source: "" });
     this.loaded = false;
     this.step = SLOT;
   }
 
+  /** What tells the lines apart, to see whether there are others now. */
+  get names() {
+    return this.lines.map(keyOf).join();
+  }
+
   /** All of a stretch of time. */
-  async load(from, to, signal) {
+  async load(from, to) {
     const step = Math.max(SLOT, Math.ceil((to - from) / POINTS / SLOT) * SLOT);
-    const said = await this.#ask(from, to, step, signal);
-    Object.assign(this, { step, at: said.at, lines: said.lines, unit: said.unit, limit: said.limit, source: said.source, loaded: true });
+    const said = await this.#ask(from, to, step);
+    const { at, lines, unit, limit, source } = said;
+    Object.assign(this, { step, at, lines, unit, limit, source, loaded: true });
   }
 
   /** What came since; what is older than `from` goes. */
-  async follow(from, to, signal) {
-    const last = this.at.at(-1) ?? from;
-    if (to - last < this.step) return;
-    if (to - last > to - from) return this.load(from, to, signal);
-    const said = await this.#ask(last + 0.001, to, this.step, signal);
-    this.limit = said.limit;
-    this.#append(said);
+  async follow(from, to) {
+    const sure = (this.at.at(-1) ?? from) - UNSURE_SLOTS * this.step;
+    if (to - sure < this.step) return;
+    if (sure < from) await this.load(from, to);
+    else this.#append(await this.#ask(sure, to, this.step));
     this.#forget(from - this.step);
   }
 
   #append(said) {
-    const begin = said.at.findIndex((at) => at > (this.at.at(-1) ?? -Infinity));
-    if (begin < 0) return;
-    const known = new Map(this.lines.map((line) => [line.member, line]));
+    this.limit = said.limit;
+    const keep = said.at.length ? this.at.findIndex((at) => at >= said.at[0]) : -1;
+    if (keep >= 0) this.#cut(keep);
+    const known = new Set(this.lines.map(keyOf));
     for (const line of said.lines) {
-      if (known.has(line.member)) continue;
-      this.lines.push({ ...line, values: this.at.map(() => null) });
+      if (!known.has(keyOf(line))) this.lines.push({ ...line, values: this.at.map(() => null) });
     }
-    const fresh = new Map(said.lines.map((line) => [line.member, line]));
+    const fresh = new Map(said.lines.map((line) => [keyOf(line), line]));
     for (const line of this.lines) {
-      const values = fresh.get(line.member)?.values;
-      for (let i = begin; i < said.at.length; i++) line.values.push(values?.[i] ?? null);
+      line.values.push(...(fresh.get(keyOf(line))?.values ?? said.at.map(() => null)));
     }
-    this.at.push(...said.at.slice(begin));
+    this.at.push(...said.at);
+  }
+
+  #cut(length) {
+    this.at.length = length;
+    for (const line of this.lines) line.values.length = length;
   }
 
   #forget(before) {
@@ -62,10 +65,12 @@ export class Series {
     if (keep < 60) return; // not worth moving everything for
     this.at.splice(0, keep);
     for (const line of this.lines) line.values.splice(0, keep);
+    this.lines = this.lines.filter((line) => line.values.some((value) => value !== null));
   }
 
-  #ask(from, to, step, signal) {
-    const query = { from: from.toFixed(3), to: to.toFixed(3), step };
-    return get(path(["clusters", this.cluster, "charts", this.id], query), signal);
+  async #ask(from, to, step) {
+    const said = await range(this.cluster, this.id, from, to, step);
+    if (!this.member) return { ...said };
+    return { ...said, lines: said.lines.filter((line) => line.member === this.member) };
   }
 }

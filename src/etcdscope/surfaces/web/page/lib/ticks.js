@@ -2,7 +2,7 @@
 import { clock, day, minute } from "./format.js";
 
 const STEPS = [5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800];
-const ROOM = 84; // pixels a label needs
+const ROOM = 66; // pixels a label needs
 
 export function ticks(from, to, width) {
   const most = Math.max(2, Math.floor(width / ROOM));

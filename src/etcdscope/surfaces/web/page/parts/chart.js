@@ -1,10 +1,10 @@
 // One small multiple: lines of members over time, with its limit, its gaps and a shared crosshair.
 import uPlot from "../vendor/uplot.js";
-import { html, memo, useEffect, useRef, useState } from "../lib/dom.js";
+import { html, memo, names, useEffect, useRef, useState } from "../lib/dom.js";
 import { everySecond, now } from "../lib/clock.js";
 import { clock, known, value } from "../lib/format.js";
 import { palette } from "../lib/palette.js";
-import { drawGaps, drawLimit, drawMoment, drawNames, gaps, heights } from "../lib/plot.js";
+import { drawGaps, drawLimit, drawMoments, drawNames, gaps, heights, patience } from "../lib/plot.js";
 import { Series } from "../lib/series.js";
 import { zoom, zoomOut } from "../lib/span.js";
 import { onTheme } from "../lib/theme.js";
@@ -13,12 +13,13 @@ import { ticks } from "../lib/ticks.js";
 const HEIGHT = 112;
 const LEFT = 50;
 const RIGHT = 42;
-// A tail every five seconds, not all charts in the same one.
+// A tail every five seconds, of all charts in the same one: that is one question.
 const FOLLOW_SECONDS = 5;
-let turns = 0;
+// More values than these do not fit beside a title.
+const MOST_READ = 3;
 
-/** `shown`: `{from, to, at, live, seconds}`; a live one slides by itself. */
-export const Chart = memo(({ cluster, chart, from, to, at, live, seconds, height = HEIGHT }) => {
+/** A live one slides by itself. `member`: whose lines alone; `events`: moments that are marked. */
+export const Chart = memo(({ cluster, chart, from, to, at, live, seconds, member, events, height = HEIGHT }) => {
   const box = useRef(null);
   const readout = useRef(null);
   const plot = useRef(null);
@@ -26,34 +27,33 @@ export const Chart = memo(({ cluster, chart, from, to, at, live, seconds, height
   const span = live ? `live ${seconds}` : `${from} ${to}`;
 
   useEffect(() => {
-    plot.current = new Plot(box.current, readout.current, { cluster, chart, height, told: setState });
+    plot.current = new Plot(box.current, readout.current, { cluster, chart, height, member, events, told: setState });
     return () => plot.current.destroy();
-  }, [cluster, chart.id]);
+  }, [cluster, chart.id, member]);
   useEffect(() => {
     plot.current.show({ from, to, live, seconds });
-  }, [cluster, chart.id, span]);
+  }, [cluster, chart.id, member, span]);
   useEffect(() => {
     plot.current.moment(at);
   }, [at]);
 
   return html`<figure class="chart" data-chart=${chart.id}>
     <figcaption><span class="chart-title">${chart.title}</span><span class="chart-read tnum" ref=${readout}></span></figcaption>
-    <div class="chart-box" ref=${box} role="img" aria-label=${`${chart.title}: ${state.say || "no values yet"}`} style=${{ height: `${height}px` }}>
+    <div class=${names("chart-box", state.empty && "is-empty")} ref=${box} role="img" aria-label=${`${chart.title}: ${state.say || "no values yet"}`} style=${{ height: `${height}px` }}>
       ${!state.loaded && !state.error && html`<span class="bone chart-bone"></span>`}
       ${state.error && html`<p class="chart-none">${state.error.message}</p>`}
-      ${state.loaded && state.empty && html`<p class="chart-none">Nothing was seen in this time.</p>`}
+      ${state.loaded && state.empty && html`<p class="chart-none"><span>Nothing was seen in this time.</span></p>`}
     </div>
   </figure>`;
 });
 
 /** The drawing itself, outside of the tree of views: once a second is too often for a diff. */
 class Plot {
-  constructor(box, readout, { cluster, chart, height, told }) {
-    Object.assign(this, { box, readout, chart, height, told });
-    this.series = new Series(cluster, chart.id);
-    this.turn = turns++ % FOLLOW_SECONDS;
+  constructor(box, readout, { cluster, chart, height, member, events, told }) {
+    Object.assign(this, { box, readout, chart, height, events, told });
+    this.series = new Series(cluster, chart.id, member);
     this.seen = true;
-    this.count = 0;
+    this.followed = 0;
     this.stops = [
       everySecond(() => this.tick()),
       onTheme(() => this.rebuild()),
@@ -68,7 +68,6 @@ class Plot {
   }
 
   destroy() {
-    this.abort?.abort();
     for (const stop of this.stops) stop();
     this.sight.disconnect();
     this.size.disconnect();
@@ -79,9 +78,7 @@ class Plot {
 
   async show(shown) {
     this.shown = shown;
-    this.abort?.abort();
-    this.abort = new AbortController();
-    await this.#load(() => this.series.load(shown.from, shown.to, this.abort.signal));
+    await this.#load(() => this.series.load(...this.range().map(Math.floor)));
   }
 
   moment(at) {
@@ -91,25 +88,24 @@ class Plot {
 
   async tick() {
     if (!this.seen || !this.shown?.live || this.gone) return;
-    this.count += 1;
-    if (this.series.loaded && !this.busy && this.count % FOLLOW_SECONDS === this.turn) {
-      const to = now();
-      await this.#load(() => this.series.follow(to - this.shown.seconds, to, this.abort.signal));
+    const to = Math.floor(now());
+    if (!this.busy && to - this.followed >= FOLLOW_SECONDS && to % FOLLOW_SECONDS === 0) {
+      this.followed = to;
+      await this.#load(() => this.series.follow(to - this.shown.seconds, to));
     } else this.draw();
   }
 
   async #load(ask) {
-    this.busy = true;
+    const turn = (this.busy = Symbol("load"));
     try {
       await ask();
       this.broken = null;
     } catch (error) {
-      if (error.name === "AbortError") return;
       this.broken = this.series.loaded ? null : error; // old lines say more than an error
-    } finally {
-      this.busy = false;
     }
-    if (!this.gone) this.draw();
+    if (this.gone || this.busy !== turn) return; // something else is shown by now
+    this.busy = null;
+    this.draw();
   }
 
   range() {
@@ -120,10 +116,10 @@ class Plot {
   draw() {
     this.#say();
     if (!this.series.loaded || !this.width) return;
-    const names = this.series.lines.map((line) => line.member).join();
-    if (!this.u || names !== this.names) this.rebuild();
+    if (!this.u || this.series.names !== this.names) this.rebuild();
     const [min, max] = this.range();
-    this.stretches = gaps(this.series.at, this.series.lines, this.series.step, Math.min(max, now()));
+    this.patience = patience(this.series.at, this.series.lines, this.series.step);
+    this.stretches = gaps(this.series.at, this.series.lines, this.patience, [min, Math.min(max, now())]);
     this.u.batch(() => {
       this.u.setData([this.series.at, ...this.series.lines.map((line) => line.values)], false);
       this.u.setScale("x", { min, max });
@@ -134,7 +130,7 @@ class Plot {
   #say() {
     const lines = this.series.lines;
     const empty = !lines.some((line) => line.values.some(known));
-    const say = lines.map((line) => `${line.name} ${value(line.values.findLast(known), this.series.unit)}`).join(", ");
+    const say = lines.map((line) => `${called(line)} ${value(line.values.findLast(known), this.series.unit)}`).join(", ");
     const key = `${this.series.loaded} ${empty} ${this.broken?.message} ${say}`;
     if (key === this.said) return;
     this.said = key;
@@ -158,7 +154,7 @@ class Plot {
   rebuild() {
     if (!this.width || !this.series.loaded) return;
     this.u?.destroy();
-    this.names = this.series.lines.map((line) => line.member).join();
+    this.names = this.series.names;
     this.u = new uPlot(this.#options(), [[], ...this.series.lines.map(() => [])], this.box);
     this.u.root.setAttribute("aria-hidden", "true");
     const [min, max] = this.range();
@@ -197,14 +193,21 @@ class Plot {
           values: (u, splits) => splits.map((split) => (split ? value(split, unit).replace(/\.0(?=\D)/, "") : "0")),
         },
       ],
-      series: [{}, ...lines.map((line) => ({ stroke: colours.members[line.mark % 7], width: 1.5, spanGaps: false, points: { show: false } }))],
+      series: [{}, ...lines.map((line) => ({ stroke: colours.members[line.mark % 7], width: 1.5, spanGaps: false, gaps: (u, _, from, to, found) => this.#real(u, found), points: { show: false } }))],
       hooks: {
         drawAxes: [(u) => drawLimit(u, limit)],
-        draw: [(u) => { drawGaps(u, this.stretches ?? []); drawNames(u, this.series.lines); drawMoment(u, this.at); }],
+        draw: [(u) => { drawGaps(u, this.stretches ?? []); drawNames(u, this.series.lines); drawMoments(u, this.at ? [this.at] : [], this.events); }],
         setSelect: [(u) => this.#zoom(u)],
         setCursor: [(u) => this.#read(u)],
       },
     };
+  }
+
+  /** A gap in a line is one only if values are missing, not if they are seldom. */
+  #real(u, found) {
+    const { min, max } = u.scales.x;
+    const most = (this.patience / (max - min)) * u.bbox.width;
+    return found.filter(([from, to]) => to - from > most);
   }
 
   #zoom(u) {
@@ -217,9 +220,15 @@ class Plot {
   #read(u) {
     const { idx } = u.cursor;
     if (idx === null || idx === undefined || u.cursor.left < 0) return this.rest();
-    const values = this.series.lines.filter((line) => known(line.values[idx]));
-    this.readout.textContent = `${clock(this.series.at[idx])}  ${values.map((line) => `${line.name} ${value(line.values[idx], this.series.unit)}`).join("  ")}`;
+    const lines = this.series.lines.filter((line) => known(line.values[idx]));
+    lines.sort((a, b) => b.values[idx] - a.values[idx]);
+    const said = lines.slice(0, MOST_READ).map((line) => `${called(line)} ${value(line.values[idx], this.series.unit)}`);
+    this.readout.textContent = `${clock(this.series.at[idx])}  ${said.join("  ")}${lines.length > MOST_READ ? " …" : ""}`;
   }
+}
+
+function called(line) {
+  return line.key ? `${line.name} ${line.key}` : line.name;
 }
 
 function labels(u, splits) {

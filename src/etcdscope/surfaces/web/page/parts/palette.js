@@ -7,6 +7,7 @@ import { Dialog } from "./dialog.js";
 import { Level, Mark } from "./sign.js";
 
 const MOST_SHOWN = 40;
+const RANK = { critical: 0, warning: 1, unknown: 2, ok: 3 };
 let causes = null; // asked for once a page
 
 export function Palette({ route, onClose }) {
@@ -15,7 +16,7 @@ export function Palette({ route, onClose }) {
   const [known, setKnown] = useState(causes ?? []);
   const list = useRef(null);
   useEffect(() => {
-    if (!causes) get("catalogue").then((found) => setKnown((causes = found.catalogue ?? found)), () => {});
+    if (!causes) get("catalogue").then((found) => setKnown((causes = found.causes)), () => {});
   }, []);
   const all = useMemo(() => everything(route, known), [known]);
   const hits = useMemo(() => filtered(all, text), [all, text]);
@@ -54,7 +55,8 @@ export function Palette({ route, onClose }) {
 function everything(route, causes) {
   const found = [];
   const current = route.parts[0] === "c" ? route.parts[1] : null;
-  for (const [key, cluster] of state.clusters) {
+  const worst = [...state.clusters].sort(([, a], [, b]) => RANK[a.level] - RANK[b.level]);
+  for (const [key, cluster] of worst) {
     found.push({ kind: "cluster", name: cluster.name ?? key, say: cluster.headline, level: cluster.level, to: link(["c", key]) });
     for (const one of state.incidents.get(key)?.values() ?? []) {
       const level = one.event === "closed" ? "over" : one.severity;

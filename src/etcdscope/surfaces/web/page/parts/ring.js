@@ -9,6 +9,8 @@ import { hide, show, told } from "./tip.js";
 const W = 520;
 const CENTRE = [W / 2, 168];
 const R = 27;
+// Members are not asked in the very same moment: a few entries are no lag.
+const NO_LAG = 10;
 // Beyond so many entries behind, a member's arc is empty; on a logarithmic scale.
 const FAR_BEHIND = 100_000;
 const FULL = 2 * Math.PI * (R + 5);
@@ -17,7 +19,8 @@ export const Ring = memo(({ cluster, at }) => {
   const places = placed(cluster.members ?? []);
   const links = (cluster.links ?? []).filter((one) => places.has(one.from) && places.has(one.to));
   const height = places.size === 1 ? 200 : 336;
-  return html`<svg class="ring" viewBox="0 ${places.size === 1 ? 68 : 0} ${W} ${height}" role="group" aria-label="Members and the links between them">
+  const aside = places.size < 5 ? 36 : 0; // fewer members leave room at the sides
+  return html`<svg class="ring" viewBox="${aside} ${places.size === 1 ? 68 : 0} ${W - 2 * aside} ${height}" role="group" aria-label="Members and the links between them">
     <g class="links">${links.map((one) => html`<${Link} key=${one.from + one.to} one=${one} places=${places} few=${places.size < 5} cluster=${cluster} />`)}</g>
     ${[...places.values()].map((place) => html`<${Node} key=${place.member.id} place=${place} cluster=${cluster} at=${at} alone=${places.size === 1} />`)}
   </svg>`;
@@ -91,7 +94,8 @@ function said(one) {
 /** How much of the arc is drawn: full where nothing is behind. */
 export function filled(behind) {
   if (!known(behind)) return 0;
-  return Math.max(0, 1 - Math.log10(1 + Math.max(0, behind)) / Math.log10(1 + FAR_BEHIND));
+  if (behind <= NO_LAG) return 1;
+  return Math.max(0, 1 - Math.log10(behind / NO_LAG) / Math.log10(FAR_BEHIND / NO_LAG));
 }
 
 function Node({ place, cluster, at, alone }) {
@@ -131,5 +135,5 @@ function Node({ place, cluster, at, alone }) {
 
 function behind(member, leads) {
   if (leads) return known(member.term) ? ` · term ${member.term}` : "";
-  return member.lag > 0 ? ` · −${count(member.lag)}` : "";
+  return member.lag > NO_LAG ? ` · −${count(member.lag)}` : "";
 }

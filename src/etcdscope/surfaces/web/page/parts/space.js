@@ -4,10 +4,13 @@ import { path } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { day, known, size } from "../lib/format.js";
 import { useEvery, useLoad } from "../lib/load.js";
+import { Bar } from "./bar.js";
 import { Forecast } from "./forecast.js";
 
 const PAST_SECONDS = 6 * 3600;
 const AGAIN_SECONDS = 60;
+// Of the quota; below this, and without growth, there is nothing to see in a picture.
+const WORTH_A_PICTURE = 0.25;
 
 export const Space = memo(({ cluster, at }) => {
   const again = useEvery(AGAIN_SECONDS, !at);
@@ -18,11 +21,14 @@ export const Space = memo(({ cluster, at }) => {
   if (!known(cluster.db_size) || !cluster.quota) return null;
   const points = past.length ? past : [[to, cluster.db_size]];
   const say = sentence(cluster, to);
+  const picture = cluster.quota_full || cluster.db_size > cluster.quota * WORTH_A_PICTURE;
   return html`<section class="space" aria-labelledby="h-space-left">
     <h2 id="h-space-left">Room left</h2>
     <div class="space-in">
       <p class="space-say">${say}</p>
-      <${Forecast} past=${points} quota=${cluster.quota} full=${cluster.quota_full} now=${to} say=${say} />
+      ${picture
+        ? html`<${Forecast} past=${points} quota=${cluster.quota} full=${cluster.quota_full} now=${to} say=${say} />`
+        : html`<${Bar} part=${cluster.db_size} inside=${cluster.db_in_use} whole=${cluster.quota} what="of the quota" source="Status of the largest member" at=${cluster.judged_at} />`}
     </div>
   </section>`;
 });

@@ -1,5 +1,5 @@
 // One cluster: the verdict, raft as it is, what was, and the charts.
-import { html, memo, useMemo, useRef } from "../lib/dom.js";
+import { html, memo, names, useMemo, useRef, useState } from "../lib/dom.js";
 import { path } from "../lib/api.js";
 import { now, useNow } from "../lib/clock.js";
 import { useCluster } from "../lib/cluster.js";
@@ -20,7 +20,13 @@ import { Timebar } from "../parts/timebar.js";
 
 // The lanes are asked for again this often; what changes meanwhile comes with the events.
 const LANES_SECONDS = 5;
-const FAMILIES = ["disk", "network", "clients", "raft", "space", "kubernetes"];
+// Of each family so many charts stand open; the others are a click away.
+const FIRST = 2;
+const FAMILIES = ["disk", "raft", "network", "clients", "space", "process", "kubernetes"];
+// Causes that are told as elections on the lanes, as the agent does.
+const ELECTIONS = new Set(["leader-changed", "leader-missing", "leader-flapping"]);
+// An election that we saw and one that the agent tells of are the same within so many seconds.
+const TWINS_SECONDS = 6;
 const marksOf = (state, key) => state.marks.get(key);
 const NONE = [];
 
@@ -91,17 +97,17 @@ function useLanes(key, shown, cluster, incidents, at) {
 function fresh(data, seen, cluster, incidents, live) {
   if (!live) return data;
   const ids = new Set(data.marks.map((mark) => mark.id));
-  const marks = data.marks.filter((mark) => mark.kind !== "incident" || !incidents.some((one) => one.incident === mark.id));
+  const marks = data.marks.filter((mark) => !incidents.some((one) => one.incident === mark.id));
   for (const one of incidents) marks.push(markOf(one));
   for (const mark of seen) {
-    const twin = data.marks.some((one) => one.kind === "election" && Math.abs(unix(one.at) - mark.at) < 3);
+    const twin = marks.some((one) => one.kind === "election" && Math.abs(unix(one.at) - mark.at) < TWINS_SECONDS);
     if (!ids.has(mark.id) && !twin) marks.push(mark);
   }
   return { lanes: data.lanes.map((lane) => upToNow(lane, cluster)), marks };
 }
 
 function markOf(one) {
-  const kind = one.planned ? "planned" : "incident";
+  const kind = one.planned ? "planned" : ELECTIONS.has(one.cause) ? "election" : "incident";
   return { id: one.incident, at: unix(one.since), end: one.until ? unix(one.until) : null, kind, severity: one.severity, say: one.summary };
 }
 
@@ -137,11 +143,20 @@ const Charts = memo(({ cluster, shown, at }) => {
   if (!data) return html`<section class="charts"><${Loading} rows=${6} what="Loading the charts" /></section>`;
   const { live, seconds } = shown;
   const [from, to] = live ? [0, 0] : [shown.from, shown.to];
-  return html`<div class="charts">${families.map(([family, charts]) => html`<section key=${family} class="family" aria-labelledby=${`h-${family}`}>
-    <h2 id=${`h-${family}`}>${family[0].toUpperCase() + family.slice(1)}</h2>
-    <div class="multiples">${charts.map((chart) => html`<${Chart} key=${chart.id} cluster=${cluster} chart=${chart} from=${from || shown.from} to=${to || shown.to} live=${live} seconds=${seconds} at=${at} />`)}</div>
-  </section>`)}</div>`;
+  const one = (chart) => html`<${Chart} key=${chart.id} cluster=${cluster} chart=${chart} from=${from} to=${to} live=${live} seconds=${seconds} at=${at} />`;
+  return html`<div class="charts">${families.map(([family, charts]) => html`<${Family} key=${family} family=${family} charts=${charts} one=${one} />`)}</div>`;
 });
+
+function Family({ family, charts, one }) {
+  const [all, setAll] = useState(false);
+  const more = charts.length - FIRST;
+  return html`<section class=${names("family", all && "is-all")} aria-labelledby=${`h-${family}`}>
+    <div class="family-head"><h2 id=${`h-${family}`}>${family[0].toUpperCase() + family.slice(1)}</h2>
+      ${more > 0 && html`<button type="button" class="more" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? "fewer" : `${more} more`}</button>`}
+    </div>
+    <div class="multiples">${(all ? charts : charts.slice(0, FIRST)).map(one)}</div>
+  </section>`;
+}
 
 function grouped(charts) {
   const found = new Map(FAMILIES.map((family) => [family, []]));
