@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from etcdscope.sources.logs.opened import Logs, LogSettings
     from etcdscope.store.history import History
     from etcdscope.store.recording import Recorder
+    from etcdscope.surfaces.web.server import Served
 
 Tell = Callable[[Sequence[Effect], State], None]
 Named = Callable[[str], Tell]
+Ready = Callable[["Served"], None]
 log = logging.getLogger(__name__)
 
 # `check` looks at a trouble for at most so long before it says what it has.
@@ -167,17 +169,6 @@ async def watch(
     ``named`` makes the ``tell`` of each cluster by its name, where there are several.
     """
     await _live(settings, named or (lambda _: tell or _nobody), serve_http=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """Where the agent answers. ``caption(title, text, step, steps)`` shows it on the page."""
-
-    url: str
-    caption: Callable[[str, str, int, int], None]
-
-
-Ready = Callable[[Served], None]
 
 
 async def serve(settings: Settings, named: Named, ready: Ready | None = None) -> None:
@@ -453,12 +444,13 @@ async def _http(
         watched(one, watching, logs)
         for one, (watching, logs) in zip(settings.clusters, watches, strict=True)
     ]
-    async with serving(settings.listen, settings.token, shown, shared.clock.now) as (url, tell):
+    async with serving(settings.listen, settings.token, shown, shared.clock.now, ready) as (
+        url,
+        tell,
+    ):
         for one, (watching, _) in zip(shown, watches, strict=True):
             watching.also_tell(partial(_tell_page, tell, one.key))
         log.info("listening on %s", url)
-        if ready:
-            ready(Served(url, hub.caption))
         yield
 
 

@@ -10,6 +10,7 @@ from etcdscope.etcd.settings import Access
 from etcdscope.lab.cluster import Lab, LabSpec, LoadSpec
 from etcdscope.lab.tour import Outcome, Pace, Say, Stop, Witness, take
 from etcdscope.model.incident import Effect, Level
+from etcdscope.surfaces.web.server import Served
 
 # From the start of the watch until all is well: what a fresh cluster may take to settle.
 SETTLED = 20.0
@@ -36,7 +37,7 @@ class _Captions:
 
     def __init__(self, shown: Demo) -> None:
         self._shown = shown
-        self._page: app.Served | None = None
+        self._page: Served | None = None
         self._said = ("", "")
         self.step = 0
 
@@ -46,7 +47,7 @@ class _Captions:
         if self._page:
             self._page.caption(title, text, self.step, len(self._shown.stops))
 
-    def begin(self, page: app.Served) -> None:
+    def begin(self, page: Served) -> None:
         self._page = page
         self._shown.served(page.url)
         page.caption(*self._said, self.step, len(self._shown.stops))
