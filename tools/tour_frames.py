@@ -24,7 +24,7 @@ OUT = Path(__file__).parents[1] / "build" / "tour"
 SIZE = {"width": 1280, "height": 860}
 EVERY = 0.5  # seconds between two pictures
 # Long enough to read a caption, short enough for a picture of a minute.
-PACE = Pace(look=5.0, rest=1.5)
+PACE = Pace(look=9.0, rest=2.5)
 
 
 async def main(names: Sequence[str]) -> int:
