@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What `make test` runs for real; etcdscope.lab.programs says where each comes from.
-PROGRAMS := etcd@3.4 etcd@3.5 etcd@3.5.1 etcdctl@3.4 etcdctl@3.5 prometheus@3.5 promtool@3.5 alertmanager@0.33
+PROGRAMS := etcd@3.4 etcd@3.5 etcd@3.5.1 etcdctl@3.4 etcdctl@3.5 prometheus@3.5 promtool@3.5 alertmanager@0.33 kubectl@1.36
 # Lanes; a file stays in one. Tests on real clusters mostly wait, so that three share two cores. What a
 # busy machine spoils there is tried once more, and the summary says so (R).
 LANES := -n 2 --dist loadfile
@@ -23,7 +23,7 @@ help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: demo
-demo: $(VENV)/runtime ## a real local cluster, real faults and a tour
+demo: $(VENV)/runtime ## a real local cluster, real faults and a tour, with its page
 	$(BIN)/etcdscope demo
 
 .PHONY: setup
@@ -59,6 +59,16 @@ bench-detect: $(VENV)/dev ## seconds from fault to incident, median of five; etc
 bench-faults: $(VENV)/dev ## faults named, beside Prometheus: BENCH="--peer-rules FILE"
 	$(BIN)/python -m bench.faults $(BENCH)
 
+.PHONY: tour-picture
+tour-picture: $(VENV)/dev build/picture-tools ## docs/tour.webp: the page during a real tour (as root)
+	$(BIN)/python tools/tour_frames.py kill slow quorum
+	build/picture-tools/bin/python tools/tour_picture.py build/tour docs/tour.webp
+
+build/picture-tools: requirements-picture.txt
+	rm -rf $@
+	$(BIN)/python -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+
 .PHONY: clean
 clean: ## forget .venv and all that tools left behind
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
@@ -93,7 +103,7 @@ $(VENV)/made-with:
 	echo "etcdscope needs Python 3.11 to 3.14: install one, or name it with make PYTHON=/path/to/python3." >&2
 	exit 1
 
-# ---- pins: one resolution (dev), of which the other two are parts
+# ---- pins: one resolution (dev), of which the others are parts
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -104,4 +114,5 @@ pins: $(VENV)/dev ## compile pyproject.toml into requirements*.txt (UPGRADE=--up
 	$(PIP) uv
 	$(COMPILE) $(UPGRADE) pyproject.toml --group dev --output-file requirements-dev.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra kubernetes --constraint requirements-dev.txt --output-file requirements-agent.txt
 	$(COMPILE) $(UPGRADE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt

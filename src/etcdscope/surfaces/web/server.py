@@ -6,6 +6,7 @@ import ipaddress
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -45,13 +46,25 @@ log = logging.getLogger(__name__)
 log.addFilter(_is_ours)
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where the agent answers. ``caption(title, text, step, steps)`` shows it on the page."""
+
+    url: str
+    caption: Callable[[str, str, int, int], None]
+
+
 class ListenError(Exception):
     """The agent cannot listen there. The message says what to write instead."""
 
 
 @asynccontextmanager
 async def serving(
-    listen: str, token: str, watched: Sequence[Watched], now: Callable[[], float]
+    listen: str,
+    token: str,
+    watched: Sequence[Watched],
+    now: Callable[[], float],
+    ready: Callable[[Served], None] | None = None,
 ) -> AsyncIterator[tuple[str, Tell]]:
     """Serve until the block ends; gives the URL, and what is to be told of each judgement.
 
@@ -88,7 +101,10 @@ async def serving(
         except OSError as failure:
             why = (failure.strerror or str(failure)).rpartition(": ")[2].lower()
             raise ListenError(f"--listen {listen} cannot be used: {why}.") from failure
-        yield _url(*runner.addresses[0][:2]), tell
+        url = _url(*runner.addresses[0][:2])
+        if ready:
+            ready(Served(url, hub.caption))
+        yield url, tell
     finally:
         hub.close()
         showing.cancel()
