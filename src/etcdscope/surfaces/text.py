@@ -55,13 +55,13 @@ def check(
         sign = SEVERITIES[incident.severity]
         told = verdict.sentence.startswith(incident.summary)
         title = [] if told else [_title(sign, f"{incident.summary}.", f"bold {sign.style}")]
-        body = [line("  ", _meta(incident, at, zone)), *indented(story(incident), 2)]
+        body = [line("  ", about_incident(incident, at, zone)), *indented(story(incident), 2)]
         lines += [*title, *body, EMPTY]
     lines += [*members, EMPTY] if (members := rows(verdict, incidents, width)) else []
     notes = [i for i in incidents if i.severity is Severity.INFO]
     for section in (
         [_note(i) for i in notes],
-        [unseen for group in _alike(blind_spots) for unseen in _unseen(group, names)],
+        [one for group in alike(blind_spots) for one in unseen(group, names)],
         [line("  note: ", notice) for notice in notices],
     ):
         lines += [*section, EMPTY] if section else []
@@ -98,7 +98,8 @@ def _note(incident: Incident) -> Line:
 # --- an incident -------------------------------------------------------------------------------
 
 
-def _meta(incident: Incident, at: float, zone: tzinfo | None) -> Text:
+def about_incident(incident: Incident, at: float, zone: tzinfo | None) -> Text:
+    """Return how sure it is, its cause and since when."""
     lasting = (incident.closed_at or at) - incident.since
     ago = f" ({duration(lasting)})" if lasting >= 1.0 else ""
     since = f"since {clock(incident.since, zone)}{ago}"
@@ -169,7 +170,7 @@ def _fact(evidence: Evidence, names: Mapping[str, str]) -> Line:
 # --- what is not judged --------------------------------------------------------------------------
 
 
-def _alike(spots: Iterable[BlindSpot]) -> list[list[BlindSpot]]:
+def alike(spots: Iterable[BlindSpot]) -> list[list[BlindSpot]]:
     """Group what only differs in whom it is about."""
     groups: dict[tuple[str, str, str], list[BlindSpot]] = {}
     for spot in spots:
@@ -177,23 +178,29 @@ def _alike(spots: Iterable[BlindSpot]) -> list[list[BlindSpot]]:
     return list(groups.values())
 
 
-def _unseen(group: Sequence[BlindSpot], names: Mapping[str, str]) -> list[Line]:
-    first = group[0]
+def unjudged(group: Sequence[BlindSpot], names: Mapping[str, str]) -> str:
+    """Return what of whom could not be looked at, why, and what would help."""
     whom = ", ".join(sorted(about(spot.subject, names) for spot in group))
-    lines = [line("  not judged: ", *_blind(first, whom))]
+    return _blind(group[0], whom)
+
+
+def unseen(group: Sequence[BlindSpot], names: Mapping[str, str], most: int = NAMED) -> list[Line]:
+    """Return the lines of blind spots that are alike; so many of what they hide are named."""
+    first = group[0]
+    lines = [line("  not judged: ", unjudged(group, names))]
     if first.hides:
-        lines.append(line("              ", (f"hides {_few(first.hides)}", DIM)))
+        lines.append(line("              ", (f"hides {_few(first.hides, most)}", DIM)))
     return lines
 
 
-def _blind(spot: BlindSpot, whom: str) -> tuple[str, ...]:
+def _blind(spot: BlindSpot, whom: str) -> str:
     remedy = f"; {spot.remedy}" if spot.remedy else ""
-    return (f"{spot.source} of {whom} ({spot.why.rstrip('.')}{remedy})",)
+    return f"{spot.source} of {whom} ({spot.why.rstrip('.')}{remedy})"
 
 
-def _few(causes: Sequence[str]) -> str:
-    more = f" and {len(causes) - NAMED} more" if len(causes) > NAMED else ""
-    return ", ".join(causes[:NAMED]) + more
+def _few(causes: Sequence[str], most: int = NAMED) -> str:
+    more = f" and {len(causes) - most} more" if len(causes) > most else ""
+    return ", ".join(causes[:most]) + more
 
 
 # --- watch ---------------------------------------------------------------------------------------
@@ -239,7 +246,7 @@ class Telling:
         if effect.kind is EffectKind.SIGHTED:
             body = Text(f"{spot.source} of {whom} can be judged again")
             return [self._first(effect, OK, "sighted", body)]
-        lines = [self._first(effect, BLIND, "blind", Text("not judged: " + _blind(spot, whom)[0]))]
+        lines = [self._first(effect, BLIND, "blind", Text("not judged: " + _blind(spot, whom)))]
         if spot.hides:
             lines.append(self._aside(Text(f"hides {_few(spot.hides)}", style=DIM)))
         return lines
@@ -255,7 +262,7 @@ class Telling:
         body = Text.assemble(changed, (incident.summary, "bold"))
         lines = [
             self._first(effect, SEVERITIES[incident.severity], str(incident.severity), body),
-            self._aside(_meta(incident, effect.at, self._zone)),
+            self._aside(about_incident(incident, effect.at, self._zone)),
         ]
         if known != incident.cause and incident.severity > Severity.INFO:
             lines += indented(story(incident), ASIDE)
