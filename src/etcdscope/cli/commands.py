@@ -34,6 +34,12 @@ app.command(
     help="Incidents as they open and close, until stopped.",
 )
 app.command(
+    f"{_ROOM}.dashboard:top",
+    name="top",
+    group=WATCHING,
+    help="The whole state on one screen, to look into.",
+)
+app.command(
     f"{_ROOM}.watching:serve",
     name="serve",
     group=WATCHING,

@@ -1,0 +1,94 @@
+"""top."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from etcdscope.cli.access import Cluster, Output
+from etcdscope.cli.running import run
+from etcdscope.cli.settings import settings_of
+from etcdscope.cli.watching import Data, Log, Record
+from etcdscope.etcd.errors import SettingsError
+
+if TYPE_CHECKING:
+    from etcdscope.app import Settings
+
+# Hours of moments are kept of one cluster; several share the memory.
+LEAST_KEPT = 300
+# They can show no more than letters, or no screen at all.
+LETTERS_ONLY = frozenset({"linux", "vt100", "vt102", "vt220", "ansi"})
+NO_SCREEN = frozenset({"dumb", "unknown"})
+
+
+def top(
+    *,
+    ascii_: Annotated[
+        bool | None, Parameter(name="--ascii", help="Letters only; by itself where it must be.")
+    ] = None,
+    data_dir: Data = None,
+    record: Record = None,
+    log: Log = None,
+    cluster: Cluster = Cluster(),
+    output: Output = Output(),
+) -> int:
+    """Watch on one screen: verdict, members, roles, incidents; look into each, and back in time."""
+    _needs_a_screen(os.environ)
+    output.open_log()
+    wanted = _clusters(cluster)
+    if len(wanted) > 1 and (record or log or data_dir):
+        raise SettingsError(
+            "--record, --log and --data-dir are of one cluster; choose it with --cluster NAME."
+        )
+    settings: dict[str, Settings] = {}
+    for name in wanted:
+        one = replace(cluster, cluster=name or None)
+        settings[name], notices = settings_of(one, data_dir=data_dir, record=record, log=log)
+        for notice in notices:
+            sys.stderr.write(f"etcdscope: {notice}\n")
+    run(_show(settings, output, letters=letters_only(os.environ) if ascii_ is None else ascii_))
+    return 0
+
+
+async def _show(settings: "Mapping[str, Settings]", output: Output, *, letters: bool) -> None:
+    from etcdscope import app
+    from etcdscope.surfaces.tui.app import Top, show
+    from etcdscope.surfaces.tui.trail import KEPT, Trail
+
+    if output.color == "never":
+        os.environ["NO_COLOR"] = "1"
+    elif output.color == "always":
+        os.environ.pop("NO_COLOR", None)
+    kept = max(KEPT // len(settings), LEAST_KEPT)
+    trails: list[Trail] = [Trail(name, kept) for name in settings]
+    watching = {t.name: app.watch(settings[t.name], t.tell) for t in trails}
+    await show(Top(trails, letters=letters), watching)
+
+
+def _clusters(cluster: Cluster) -> Sequence[str]:
+    """Return the names of the clusters that are meant; a nameless one where no file has any."""
+    if cluster.config is None or cluster.cluster is not None:
+        return [cluster.cluster or ""]
+    from etcdscope.cli.configuration import read
+
+    return list(read(cluster.config).clusters) or [""]
+
+
+def _needs_a_screen(environ: Mapping[str, str]) -> None:
+    screen = sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
+    if not screen or environ.get("TERM", "unknown") in NO_SCREEN:
+        raise SettingsError(
+            "top needs a terminal that has a screen; etcdscope watch tells the same in lines."
+        )
+
+
+def letters_only(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal cannot show more than ASCII: by its kind, or by the locale."""
+    if environ.get("TERM", "") in LETTERS_ONLY:
+        return True
+    said = next((v for n in ("LC_ALL", "LC_CTYPE", "LANG") if (v := environ.get(n))), "")
+    # No locale at all is what a bare container has; its terminal is elsewhere, and speaks UTF-8.
+    return bool(said) and "utf" not in said.lower()
