@@ -27,8 +27,11 @@ NO_SCREEN = frozenset({"dumb", "unknown"})
 def top(
     *,
     ascii_: Annotated[
-        bool | None, Parameter(name="--ascii", help="Letters only; by itself where it must be.")
-    ] = None,
+        bool,
+        Parameter(
+            name="--ascii", help="Letters only, as on terminals that have no more.", negative=""
+        ),
+    ] = False,
     data_dir: Data = None,
     record: Record = None,
     log: Log = None,
@@ -49,7 +52,7 @@ def top(
         settings[name], notices = settings_of(one, data_dir=data_dir, record=record, log=log)
         for notice in notices:
             sys.stderr.write(f"etcdscope: {notice}\n")
-    run(_show(settings, output, letters=letters_only(os.environ) if ascii_ is None else ascii_))
+    run(_show(settings, output, letters=ascii_ or letters_only(os.environ)))
     return 0
 
 

@@ -29,6 +29,8 @@ from etcdscope.surfaces.words import (
 SURE = 0.9
 # So many causes that a blind spot hides are named; of the others only the number.
 NAMED = 4
+# Whoever has one of these leads nobody any more, whatever the others still believe.
+OUT_OF_ACTION = frozenset({"member-down", "member-frozen", "member-isolated"})
 # `watch`: the word behind clock and shape takes so many columns; what follows is indented to it.
 WORD = 8
 ASIDE = len("00:00:00  X ")
@@ -213,6 +215,7 @@ class Telling:
         self._zone = zone
         self._day = ""
         self._causes: dict[str, str] = {}
+        self._out: dict[str, str] = {}  # incident → the member that it says is out of action
         self._verdict = ""
 
     def lines(self, effects: Iterable[Effect], width: int | None = None) -> list[Text]:
@@ -235,7 +238,7 @@ class Telling:
 
     def _whole(self, effect: Effect, verdict: Verdict) -> list[Line]:
         """Tell the state of the cluster, unless it reads as it did before."""
-        words = _now(verdict)
+        words = _now(verdict, frozenset(self._out.values()))
         if words == self._verdict:
             return []
         self._verdict = words
@@ -254,10 +257,15 @@ class Telling:
     def _incident(self, effect: Effect, incident: Incident) -> list[Line]:
         if effect.kind is EffectKind.CLOSED:
             self._causes.pop(incident.id, None)
+            self._out.pop(incident.id, None)
             body = Text(f"{_cause(incident)}: {incident.note or 'over.'}")
             return [self._first(effect, OK, "over", body)]
         known = self._causes.get(incident.id)
         self._causes[incident.id] = incident.cause
+        if incident.cause in OUT_OF_ACTION:
+            self._out[incident.id] = incident.subject.name
+        else:
+            self._out.pop(incident.id, None)
         changed = "" if effect.kind is EffectKind.OPENED else "clearer now: "
         body = Text.assemble(changed, (incident.summary, "bold"))
         lines = [
@@ -281,14 +289,15 @@ class Telling:
         return Line(Text(" " * ASIDE), body)
 
 
-def _now(verdict: Verdict) -> str:
+def _now(verdict: Verdict, out: frozenset[str]) -> str:
     """Return the state of the cluster; the incident above it has told the trouble already."""
     if verdict.level in (Level.OK, Level.UNKNOWN):
         return verdict.sentence
     names = {m.id: m.name for m in verdict.members}
-    leads = f"{called(verdict.leader, names)} leads" if verdict.leader else "nobody leads"
-    return (
-        f"{leads} (term {verdict.term}), {standing(verdict)}"
-        if verdict.term
-        else (f"{leads}, {standing(verdict)}")
-    )
+    term = f" (term {verdict.term})" if verdict.term else ""
+    name = called(verdict.leader, names)
+    leads = f"{name} leads{term}" if verdict.leader else "nobody leads"
+    # The others follow a leader that is gone until their patience, a second or so, is at its end.
+    if verdict.leader in out:
+        leads = f"{name} led{term}, and no other member yet"
+    return f"{leads}, {standing(verdict)}"

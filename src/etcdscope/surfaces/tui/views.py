@@ -97,8 +97,8 @@ class View(Screen[None]):
         return Seat(trail or self.trail, self.top.when, self.top.clock(), self.zone)
 
     def paint(self) -> None:
-        """Show what is there now, once the parts of the view are there."""
-        if self._ready:
+        """Show what is there now, while the parts of the view are there."""
+        if self._ready and self.query("#foot"):
             self.draw()
 
     def draw(self) -> None:
