@@ -61,6 +61,8 @@ class Glass:
         elif sign == "\r":
             self.column = 0
         elif sign >= " ":
+            if self.column >= self.columns:
+                self.row, self.column = self.row + 1, 0
             if self.row < self.rows and self.column < self.columns:
                 self.cells[self.row][self.column] = sign
             self.column += 1

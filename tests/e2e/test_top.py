@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.agents import agent
 from tests.e2e.commands import run
 from tests.e2e.terminals import terminal
 
@@ -99,3 +100,42 @@ async def test_without_a_terminal_it_names_watch() -> None:
 async def test_a_terminal_without_a_screen_names_watch() -> None:
     async with terminal("top", TERM="dumb") as top:
         await top.until(lambda s: "etcdscope watch" in s.replace("\n", " "), 10)
+
+
+# --- a running agent -----------------------------------------------------------------------------
+
+
+@pytest.mark.etcd
+async def test_it_shows_what_a_running_agent_sees_and_says_when_it_is_gone(lab: Lab) -> None:
+    async with agent(lab.endpoints[0]) as served:
+        await served.judged("ok")
+        async with terminal("top", "--agent", served.url) as top:
+            await top.until(lambda s: "etcd is fine. 3 of 3 members" in s, 10)
+            leader = await lab.leader()
+            await lab.fault("kill", member=leader)
+            await top.until(lambda s: f"{leader} is down" in s and "member-down" in s, 6)
+            top.press("\r")
+            shown = await top.until(lambda s: "what happened" in s, 3)
+            assert "not member-frozen" in shown
+            top.press("\x1b")
+            await lab.heal()
+            await top.until(lambda s: "etcd is fine." in s and "member-down" in s, 20)
+
+            await served.run.end(signal.SIGTERM, within_s=5)
+            await top.until(lambda s: "the agent tells nothing" in s and "last seen" in s, 8)
+
+
+async def test_an_agent_that_wants_its_token_says_how() -> None:
+    async with agent("127.0.0.1:9", ETCDSCOPE_TOKEN="kein-wort") as served:
+        async with terminal("top", "--agent", served.url) as top:
+            await top.until(lambda s: "set ETCDSCOPE_TOKEN" in s.replace("\n", ""), 10)
+            assert await top.process.wait() == 1
+        async with terminal("top", "--agent", served.url, ETCDSCOPE_TOKEN="kein-wort") as top:
+            await top.until(lambda s: "We cannot judge this cluster" in s, 10)
+
+
+async def test_where_no_agent_is_that_is_said() -> None:
+    async with terminal("top", "--agent", "http://127.0.0.1:9") as top:
+        shown = await top.until(lambda s: "127.0.0.1:9" in s, 10)
+        assert "Traceback" not in shown
+        assert await top.process.wait() == 1

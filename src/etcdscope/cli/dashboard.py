@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -16,6 +17,7 @@ from etcdscope.etcd.errors import SettingsError
 
 if TYPE_CHECKING:
     from etcdscope.app import Settings
+    from etcdscope.surfaces.tui.trail import Trail
 
 # Hours of moments are kept of one cluster; several share the memory.
 LEAST_KEPT = 300
@@ -32,6 +34,11 @@ def top(
             name="--ascii", help="Letters only, as on terminals that have no more.", negative=""
         ),
     ] = False,
+    agent: Annotated[
+        str | None,
+        Parameter(help="Show what a running agent sees, e.g. http://127.0.0.1:2390."),
+    ] = None,
+    token_file: Annotated[Path | None, Parameter(help="The agent's; else ETCDSCOPE_TOKEN.")] = None,
     data_dir: Data = None,
     record: Record = None,
     log: Log = None,
@@ -41,6 +48,11 @@ def top(
     """Watch on one screen: verdict, members, roles, incidents; look into each, and back in time."""
     _needs_a_screen(os.environ)
     output.open_log()
+    _honour(output)
+    letters = ascii_ or letters_only(os.environ)
+    if agent:
+        run(_attached(agent, _token(token_file), letters=letters))
+        return 0
     wanted = _clusters(cluster)
     if len(wanted) > 1 and (record or log or data_dir):
         raise SettingsError(
@@ -52,23 +64,48 @@ def top(
         settings[name], notices = settings_of(one, data_dir=data_dir, record=record, log=log)
         for notice in notices:
             sys.stderr.write(f"etcdscope: {notice}\n")
-    run(_show(settings, output, letters=ascii_ or letters_only(os.environ)))
+    run(_watched(settings, letters=letters))
     return 0
 
 
-async def _show(settings: "Mapping[str, Settings]", output: Output, *, letters: bool) -> None:
+async def _watched(settings: "Mapping[str, Settings]", *, letters: bool) -> None:
+    """Watch by ourselves."""
     from etcdscope import app
     from etcdscope.surfaces.tui.app import Top, show
+
+    trails = _trails(settings)
+    watching = {t.name: app.watch(settings[t.name], t.tell) for t in trails}
+    await show(Top(trails, letters=letters), watching)
+
+
+async def _attached(url: str, token: str, *, letters: bool) -> None:
+    """Let a running agent tell."""
+    from etcdscope.surfaces.tui import attached
+    from etcdscope.surfaces.tui.app import Top, show
+
+    async with attached.agent(url, token) as agent:
+        trails = _trails(agent.clusters)
+        following = {t.name: agent.follow(t) for t in trails}
+        await show(Top(trails, letters=letters), following)
+
+
+def _trails(names: "Collection[str]") -> "list[Trail]":
     from etcdscope.surfaces.tui.trail import KEPT, Trail
 
+    return [Trail(name, max(KEPT // len(names), LEAST_KEPT)) for name in names]
+
+
+def _honour(output: Output) -> None:
+    """Let the flag win over the variable, which Textual reads."""
     if output.color == "never":
         os.environ["NO_COLOR"] = "1"
     elif output.color == "always":
         os.environ.pop("NO_COLOR", None)
-    kept = max(KEPT // len(settings), LEAST_KEPT)
-    trails: list[Trail] = [Trail(name, kept) for name in settings]
-    watching = {t.name: app.watch(settings[t.name], t.tell) for t in trails}
-    await show(Top(trails, letters=letters), watching)
+
+
+def _token(file: Path | None) -> str:
+    said = file.read_text() if file else os.environ.get("ETCDSCOPE_TOKEN", "")
+    return said.strip()
 
 
 def _clusters(cluster: Cluster) -> Sequence[str]:

@@ -75,7 +75,8 @@ def standing(trail: Trail, when: float | None, now: float, zone: tzinfo | None =
         ago = duration(max(now - when, 0.0))
         return Text(f" as of {clock(when, zone)}, {ago} ago ", style=f"bold reverse {PAST}")
     if trail.trouble:
-        return Text("not watched any more ", style="bold red")
+        last = f"last seen {clock(trail.now.at, zone)} " if trail.now else "not seen yet "
+        return Text(last, style="bold red")
     if trail.now and now - trail.now.at > SILENT:
         silent = duration(now - trail.now.at)
         return Text(f"nothing judged for {silent} ", style="bold yellow")
