@@ -19,7 +19,7 @@ INCIDENT, MEMBER, BLIND_SPOTS = "incident ", "member ", "blind"
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class Here:
     """From where one looks. ``when``: a time in the past, None for now; ``now``: the clock."""
 
     trail: Trail
@@ -38,16 +38,16 @@ class Seat:
         return self.now if self.when is None else self.when
 
 
-def head(seat: Seat, width: int, place: str = "") -> list[Text]:
+def head(here: Here, width: int, place: str = "") -> list[Text]:
     """Return the heading and, once there is one, the verdict."""
-    moment = seat.moment
-    title = " ▸ ".join(filter(None, (seat.trail.name, place)))
-    right = travel.standing(seat.trail, seat.when, seat.now, seat.zone)
+    moment = here.moment
+    title = " ▸ ".join(filter(None, (here.trail.name, place)))
+    right = travel.standing(here.trail, here.when, here.now, here.zone)
     top = heading(title, moment.verdict if moment else None, right, width)
-    trouble = [cut(Text(f"   {seat.trail.trouble}", "red"), width)] if seat.trail.trouble else []
+    trouble = [cut(Text(f"   {here.trail.trouble}", "red"), width)] if here.trail.trouble else []
     if moment is None:
         return [top, *trouble, Text(), Text("   Looking at the cluster …", style=DIM)]
-    return [top, *trouble, *headline(moment.verdict, moment.incidents, seat.at, width)]
+    return [top, *trouble, *headline(moment.verdict, moment.incidents, here.at, width)]
 
 
 def members(moment: Moment, width: int) -> list[Row]:
@@ -58,11 +58,11 @@ def members(moment: Moment, width: int) -> list[Row]:
     return [*plain(table.heading(width)), *rows]
 
 
-def incidents(seat: Seat, moment: Moment, words: str, width: int) -> list[Row]:
+def incidents(here: Here, moment: Moment, words: str, width: int) -> list[Row]:
     """Return incidents, open ones first, those that are over after them, and what is not judged."""
-    known = [*worst_first(moment.incidents), *seat.trail.over(moment.at)]
+    known = [*worst_first(moment.incidents), *here.trail.over(moment.at)]
     rows = [
-        Row(told(i, seat.at, width, seat.zone), INCIDENT + i.id)
+        Row(told(i, here.at, width, here.zone), INCIDENT + i.id)
         for i in known
         if matches(words, spoken(i))
     ]
@@ -94,11 +94,11 @@ def matches(words: str, text: str) -> bool:
     return all(word in low for word in words.lower().split())
 
 
-def find(seat: Seat, ident: str) -> Incident | None:
-    """Return an incident as it was at the seat's time; as it was told last, if it is over."""
-    moment = seat.moment
+def find(here: Here, ident: str) -> Incident | None:
+    """Return an incident as it was at that time; as it was told last, if it is over."""
+    moment = here.moment
     known = moment.incidents if moment else ()
     if found := next((i for i in known if i.id == ident), None):
         return found
-    story = seat.trail.story(ident, seat.at)
+    story = here.trail.story(ident, here.at)
     return story[-1].incident if story else None

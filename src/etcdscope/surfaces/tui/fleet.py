@@ -9,7 +9,7 @@ from etcdscope.surfaces.glance import cut, heading, spread
 from etcdscope.surfaces.signs import DIM, LEVELS
 from etcdscope.surfaces.strips import Axis, Seen, bars, slowest
 from etcdscope.surfaces.tui import travel
-from etcdscope.surfaces.tui.cluster import Seat, matches
+from etcdscope.surfaces.tui.cluster import Here, matches
 from etcdscope.surfaces.tui.row import Row, plain
 from etcdscope.surfaces.tui.trail import Moment, Trail, serious
 from etcdscope.surfaces.words import listed, share
@@ -20,44 +20,44 @@ LAST = 60.0  # seconds of the little chart
 CALM = 0.02
 
 
-def head(seats: Sequence[Seat], width: int) -> list[Text]:
+def head(clusters: Sequence[Here], width: int) -> list[Text]:
     """Return the heading, and how all of them are, in a sentence."""
-    first = seats[0]
+    first = clusters[0]
     right = travel.standing(first.trail, first.when, first.now, first.zone)
-    levels = [s.moment.verdict.level if s.moment else Level.UNKNOWN for s in seats]
+    levels = [s.moment.verdict.level if s.moment else Level.UNKNOWN for s in clusters]
     words = zip(_ORDER, ("critical", "degraded", "not judged", "fine"), strict=True)
     told = [f"{levels.count(level)} {word}" for level, word in words if level in levels]
     sign = LEVELS[min(levels, key=_ORDER.index)]
-    say = Text(f" {sign.shape} {len(seats)} clusters: {listed(told)}.", f"bold {sign.style}")
+    say = Text(f" {sign.shape} {len(clusters)} clusters: {listed(told)}.", f"bold {sign.style}")
     return [heading("fleet", None, right, width), cut(say, width)]
 
 
-def rows(seats: Iterable[Seat], words: str, width: int) -> list[Row]:
+def rows(clusters: Iterable[Here], words: str, width: int) -> list[Row]:
     """Return a row a cluster, worst first, and by name where they are alike."""
     wide = width >= 120
     side = f"{'MARGIN':8} {'LEADER':8} {'QUOTA':>5} "
     side += f" {'ANSWERS, LAST MINUTE':20} {'VERSION':8}" if wide else ""
     top = spread(Text(f"   {'CLUSTER':16} ", DIM), Text(side, DIM), width)
-    chosen = [s for s in seats if matches(words, _spoken(s))]
+    chosen = [s for s in clusters if matches(words, _spoken(s))]
     chosen.sort(key=lambda s: (_rank(s.moment), s.trail.name))
     if not chosen:
         return plain(top, Text(f"   Nothing matches {words}.", DIM))
     return [Row(top), *(Row(_row(s, width, wide), CLUSTER + s.trail.name) for s in chosen)]
 
 
-def _spoken(seat: Seat) -> str:
-    verdict = seat.moment.verdict if seat.moment else None
-    return f"{seat.trail.name} {verdict.level} {verdict.sentence}" if verdict else seat.trail.name
+def _spoken(here: Here) -> str:
+    verdict = here.moment.verdict if here.moment else None
+    return f"{here.trail.name} {verdict.level} {verdict.sentence}" if verdict else here.trail.name
 
 
 def _rank(moment: Moment | None) -> int:
     return _ORDER.index(moment.verdict.level) if moment else _ORDER.index(Level.UNKNOWN)
 
 
-def _row(seat: Seat, width: int, wide: bool) -> Text:
-    moment, name = seat.moment, seat.trail.name
-    if moment is None or seat.trail.trouble:
-        say = seat.trail.trouble or "looking …"
+def _row(here: Here, width: int, wide: bool) -> Text:
+    moment, name = here.moment, here.trail.name
+    if moment is None or here.trail.trouble:
+        say = here.trail.trouble or "looking …"
         return cut(Text(f" {LEVELS[Level.UNKNOWN].shape} {name:16.16} {say}", DIM), width)
     verdict = moment.verdict
     sign = LEVELS[verdict.level]
@@ -66,7 +66,7 @@ def _row(seat: Seat, width: int, wide: bool) -> Text:
     side = Text().append_text(_margin(verdict)).append(f" {_leader(verdict):8.8} ")
     side.append(f"{_quota(verdict):>5} ")
     if wide:
-        side.append(" ").append_text(_answers(seat.trail, moment)).append(f" {verdict.version:8}")
+        side.append(" ").append_text(_answers(here.trail, moment)).append(f" {verdict.version:8}")
     room = width - left.cell_len - side.cell_len - 1
     said = verdict.sentence
     if verdict.level is Level.OK and len(said) > room:

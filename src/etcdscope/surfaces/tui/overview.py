@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from etcdscope.surfaces.signs import DIM
 from etcdscope.surfaces.tui import charts, cluster, fleet, pages, travel
-from etcdscope.surfaces.tui.cluster import BLIND_SPOTS, INCIDENT, MEMBER, Seat
+from etcdscope.surfaces.tui.cluster import BLIND_SPOTS, INCIDENT, MEMBER, Here
 from etcdscope.surfaces.tui.foot import Key
 from etcdscope.surfaces.tui.reading import BlindView, Explained, IncidentView, MemberView
 from etcdscope.surfaces.tui.row import Row, plain
@@ -126,24 +126,24 @@ class ClusterView(Filtered):
 
     def draw(self) -> None:
         """Show what is there now."""
-        width, seat = self.app.size.width, self.seat()
-        head = [*cluster.head(seat, width), self.across(width)]
+        width, here = self.app.size.width, self.here()
+        head = [*cluster.head(here, width), self.across(width)]
         self.query_one("#head", Rows).show(plain(*head))
         high(self.query_one("#head"), len(head))
-        if (moment := seat.moment) is not None:
+        if (moment := here.moment) is not None:
             members = self._paint_members(moment, width)
-            self._paint_incidents(seat, moment, width)
-            self._paint_slowly(seat, moment, self.app.size.height - len(head) - members)
+            self._paint_incidents(here, moment, width)
+            self._paint_slowly(here, moment, self.app.size.height - len(head) - members)
         self.paint_foot(width)
 
-    def _paint_slowly(self, seat: Seat, moment: Moment, room: int) -> None:
+    def _paint_slowly(self, here: Here, moment: Moment, room: int) -> None:
         """Paint what takes longest: once a second, and at once when something else is wanted."""
         picked = self._incidents.key
         shown = (self.top.when, self.top.span, self._first, self.app.size, room, picked)
         if (drawn := (*shown, int(moment.at))) != self._drawn:
             self._drawn = drawn
             self._paint_charts(moment, self.width, room)
-            self._paint_preview(seat, moment, picked)
+            self._paint_preview(here, moment, picked)
 
     def _paint_members(self, moment: Moment, width: int) -> int:
         rows = [*cluster.members(moment, width), *plain(self.across(width))]
@@ -164,27 +164,28 @@ class ClusterView(Filtered):
         panel.show(plain(*drawn, self.across(width)))
         high(panel, lines)
 
-    def _paint_incidents(self, seat: Seat, moment: Moment, width: int) -> None:
+    def _paint_incidents(self, here: Here, moment: Moment, width: int) -> None:
         listed = self._incidents
-        rows = cluster.incidents(seat, moment, self.words, width)
+        rows = cluster.incidents(here, moment, self.words, width)
         if width >= WIDE and any(row.key for row in rows):
-            rows = cluster.incidents(seat, moment, self.words, width // 2)
+            rows = cluster.incidents(here, moment, self.words, width // 2)
         listed.show(rows)
 
-    def _paint_preview(self, seat: Seat, moment: Moment, key: str) -> None:
+    def _paint_preview(self, here: Here, moment: Moment, key: str) -> None:
         """Show beside the list what stands under its cursor, where there is room."""
-        preview, beside = self.query_one("#preview", Rows), bool(key) and self.width >= WIDE
-        if preview.display != beside:
-            preview.display = beside
-        if not beside:
+        preview, shown = self.query_one("#preview", Rows), bool(key) and self.width >= WIDE
+        if preview.display != shown:
+            preview.display = shown
+        if not shown:
             return
         width = self.width - self.width // 2 - 3
-        found = cluster.find(seat, key.removeprefix(INCIDENT)) if key.startswith(INCIDENT) else None
+        found = cluster.find(here, key.removeprefix(INCIDENT)) if key.startswith(INCIDENT) else None
         blind = pages.blind(moment, width) if key.startswith(BLIND_SPOTS) else []
-        rows = blind if found is None else pages.incident(seat, found, width)
-        side = Text(" │ ", DIM if seat.when is None else travel.PAST)
+        rows = blind if found is None else pages.incident(here, found, width)
+        side = Text(" │ ", DIM if here.when is None else travel.PAST)
         blank = [Row(Text())] * (self.app.size.height - len(rows))
-        preview.show([Row(side + row.text) for row in (*rows, *blank)])
+        beside = (Text().append_text(side).append_text(r.text) for r in (*rows, *blank))
+        preview.show(plain(*beside))
 
     # --- ways ------------------------------------------------------------------------------------
 
@@ -214,7 +215,7 @@ class ClusterView(Filtered):
 
     def action_explain(self) -> None:
         """Open the manual page of the cause under the cursor."""
-        if found := cluster.find(self.seat(), self._picked):
+        if found := cluster.find(self.here(), self._picked):
             self.app.push_screen(Explained(self.trail, found.cause))
 
     def action_members(self) -> None:
@@ -278,11 +279,11 @@ class FleetView(Filtered):
     def draw(self) -> None:
         """Show what is there now."""
         width = self.app.size.width
-        seats = [self.seat(trail) for trail in self.trails.values()]
-        head = [*fleet.head(seats, width), self.across(width)]
+        clusters = [self.here(trail) for trail in self.trails.values()]
+        head = [*fleet.head(clusters, width), self.across(width)]
         self.query_one("#head", Rows).show(plain(*head))
         high(self.query_one("#head"), len(head))
-        self.query_one("#clusters", Choice).show(fleet.rows(seats, self.words, width))
+        self.query_one("#clusters", Choice).show(fleet.rows(clusters, self.words, width))
         self.paint_foot(width)
 
     def action_open(self) -> None:

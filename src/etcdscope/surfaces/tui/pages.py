@@ -13,7 +13,7 @@ from etcdscope.surfaces.signs import DIM, OK, SEVERITIES, marks
 from etcdscope.surfaces.strips import Axis
 from etcdscope.surfaces.text import about_incident, alike, story, unseen
 from etcdscope.surfaces.tui import charts
-from etcdscope.surfaces.tui.cluster import INCIDENT, Seat
+from etcdscope.surfaces.tui.cluster import INCIDENT, Here
 from etcdscope.surfaces.tui.row import Row, plain
 from etcdscope.surfaces.tui.trail import Event, Moment, worst_first
 from etcdscope.surfaces.words import clock, count, duration, host, share, size
@@ -27,30 +27,30 @@ BEFORE = 30.0  # seconds of charts before the first sign of an incident
 # --- an incident ---------------------------------------------------------------------------------
 
 
-def incident(seat: Seat, shown: Incident, width: int) -> list[Row]:
+def incident(here: Here, shown: Incident, width: int) -> list[Row]:
     """Return an incident: what happened, why, what it means, what to do."""
     room = min(width - 2, READABLE)
     sign = SEVERITIES[shown.severity] if shown.open else OK
     style = f"bold {sign.style}"
     lines = [Line(Text(f" {sign.shape} ", style), Text(f"{shown.summary}.", style))]
-    lines.append(line("   ", about_incident(shown, seat.at, seat.zone)))
-    lines += [EMPTY, *indented(_happened(seat, shown), 1)]
+    lines.append(line("   ", about_incident(shown, here.at, here.zone)))
+    lines += [EMPTY, *indented(_happened(here, shown), 1)]
     rows = plain(*fold(lines, room))
-    rows += plain(Text(), *_evidence_charts(seat, shown, width))
+    rows += plain(Text(), *_evidence_charts(here, shown, width))
     return rows + list(commanded(indented(story(shown), 1), room))
 
 
-def _happened(seat: Seat, shown: Incident) -> list[Line]:
-    events = seat.trail.story(shown.id, seat.at)
-    lines = [line("", ("what happened", "bold")), _at(seat, shown.since, "first sign")]
+def _happened(here: Here, shown: Incident) -> list[Line]:
+    events = here.trail.story(shown.id, here.at)
+    lines = [line("", ("what happened", "bold")), _at(here, shown.since, "first sign")]
     if not events or events[0].kind is not EffectKind.OPENED:  # it is older than we are
-        lines.append(_at(seat, shown.opened_at, f"{shown.severity}, told before this view began"))
-    lines += [_at(seat, event.at, say) for event, say in _changes(events)]
+        lines.append(_at(here, shown.opened_at, f"{shown.severity}, told before this view began"))
+    lines += [_at(here, event.at, say) for event, say in _changes(events)]
     return lines
 
 
-def _at(seat: Seat, at: float, say: str) -> Line:
-    return line(f"  {clock(at, seat.zone)}  ", say)
+def _at(here: Here, at: float, say: str) -> Line:
+    return line(f"  {clock(at, here.zone)}  ", say)
 
 
 def _changes(events: Iterable[Event]) -> Iterator[tuple[Event, str]]:
@@ -65,14 +65,14 @@ def _changes(events: Iterable[Event]) -> Iterator[tuple[Event, str]]:
             yield event, say if event.kind is EffectKind.OPENED else f"clearer now: {say}"
 
 
-def _evidence_charts(seat: Seat, shown: Incident, width: int) -> list[Text]:
+def _evidence_charts(here: Here, shown: Incident, width: int) -> list[Text]:
     """Return the charts of the moment, where a member is concerned."""
-    moment = seat.moment
+    moment = here.moment
     if moment is None or not moment.verdict.members:
         return []
-    begin, end = shown.since - BEFORE, (shown.closed_at or seat.at) + 1.0
-    end = min(end + BEFORE, seat.at) if shown.closed_at else end
-    moments = seat.trail.between(begin, end)
+    begin = shown.since - BEFORE
+    end = min(shown.closed_at + BEFORE, here.at) if shown.closed_at else here.at
+    moments = here.trail.between(begin, end)
     if len(moments) < 2:
         return []
     concerned = tuple(
@@ -82,7 +82,7 @@ def _evidence_charts(seat: Seat, shown: Incident, width: int) -> list[Text]:
         return []
     span = max(end - begin, 10.0)
     axis = Axis(end, span, max(min(width - 45, int(span), 80), 10))
-    head = Text(f"  {clock(begin, seat.zone)} to {clock(end, seat.zone)}", DIM)
+    head = Text(f"  {clock(begin, here.zone)} to {clock(end, here.zone)}", DIM)
     signs = marks(m.id for m in moment.verdict.members)
     rows = []
     for member in concerned:
@@ -125,19 +125,19 @@ def command_of(key: str) -> str:
 # --- a member ------------------------------------------------------------------------------------
 
 
-def member(seat: Seat, moment: Moment, shown: MemberState, span: float, width: int) -> list[Row]:
+def member(here: Here, moment: Moment, shown: MemberState, span: float, width: int) -> list[Row]:
     """Return a member: what is known of it, its charts, its incidents, what is not judged."""
     sign = marks(m.id for m in moment.verdict.members)[shown.id]
     lead = Text(" ").append(f"{sign.shape} {shown.name}", style=f"bold {sign.style}")
     lead.append(f"  {role(shown) if shown.reachable else 'no answer'}", style="bold")
     rows = plain(cut(lead, width))
     rows += plain(*fold(_facts(shown), min(width - 2, READABLE)), Text())
-    rows += plain(*_charts(seat, moment, shown.id, span, width))
-    known = [*worst_first(moment.incidents), *seat.trail.over(moment.at)]
+    rows += plain(*_charts(here, moment, shown.id, span, width))
+    known = [*worst_first(moment.incidents), *here.trail.over(moment.at)]
     own = [i for i in known if i.subject.touches(shown.id)]
     if own:
         rows += plain(Text(), Text(" incidents", "bold"))
-        rows += [Row(told(i, seat.at, width, seat.zone), INCIDENT + i.id) for i in own]
+        rows += [Row(told(i, here.at, width, here.zone), INCIDENT + i.id) for i in own]
     spots = [s for s in moment.blind_spots if s.subject.touches(shown.id)]
     names = {m.id: m.name for m in moment.verdict.members}
     if spots:
@@ -176,8 +176,8 @@ def _database(shown: MemberState) -> str:
     return f"{size(shown.db_bytes)}{used}{full}"
 
 
-def _charts(seat: Seat, moment: Moment, who: str, span: float, width: int) -> Iterator[Text]:
-    moments = seat.trail.between(moment.at - span, moment.at)
+def _charts(here: Here, moment: Moment, who: str, span: float, width: int) -> Iterator[Text]:
+    moments = here.trail.between(moment.at - span, moment.at)
     axis = Axis(moment.at, span, max(min(width - 40, int(span)), 10))
     yield Text(f" the last {duration(span)}", "bold")
     yield Text("   ").append_text(charts.roles(moments, who, axis)).append("  role", DIM)
@@ -203,4 +203,4 @@ def blind(moment: Moment, width: int) -> list[Row]:
 
 def lines_of(texts: Sequence[Text]) -> list[Row]:
     """Return printed lines a little to the right."""
-    return plain(*(Text(" ") + text for text in texts))
+    return plain(*(Text(" ").append_text(text) for text in texts))

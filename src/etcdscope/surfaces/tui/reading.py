@@ -49,12 +49,12 @@ class IncidentView(Page):
 
     def body(self) -> list[Row]:
         """Return the incident as it was then."""
-        seat = self.seat()
-        found = find(seat, self.ident)
+        here = self.here()
+        found = find(here, self.ident)
         if found is None:
             return plain(Text(), Text("   This incident had not begun by then.", "dim"))
         self.cause = self.place = found.cause
-        return pages.incident(seat, found, self.width)
+        return pages.incident(here, found, self.width)
 
     def on_mount(self) -> None:
         """Show the page, from the runbook on if that was asked for."""
@@ -113,14 +113,14 @@ class MemberView(Page):
 
     def body(self) -> list[Row]:
         """Return what is known of the member then."""
-        seat = self.seat()
-        moment = seat.moment
+        here = self.here()
+        moment = here.moment
         known = moment.verdict.members if moment else ()
         shown = next((m for m in known if m.id == self.member), None)
         if moment is None or shown is None:
             return plain(Text(), Text("   It was no member then.", "dim"))
         self.place = shown.name
-        return pages.member(seat, moment, shown, self.top.span, self.width)
+        return pages.member(here, moment, shown, self.top.span, self.width)
 
     def action_open(self) -> None:
         """Open the incident under the cursor."""
@@ -155,7 +155,7 @@ class BlindView(Page):
 
     def body(self) -> list[Row]:
         """Return all blind spots."""
-        moment = self.seat().moment
+        moment = self.here().moment
         return pages.blind(moment, self.width) if moment else []
 
 

@@ -1,11 +1,13 @@
 """Lines of text on the screen: scrolled, picked from, and only painted again where they change."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -47,16 +49,27 @@ class Rows(ScrollView, can_focus=False):
         index, base = y + self.scroll_offset.y, self.rich_style
         if not 0 <= index < len(self.rows):
             return Strip.blank(self.size.width, base)
-        drawn = self.rows[index].text.render(self.app.console, end="")
-        strip = Strip(Segment.apply_style(drawn, base))
+        strip = Strip(Segment.apply_style(_drawn(self.rows[index].text, self.app.console), base))
         if self.is_picked(index):
-            strip = Strip(Segment.apply_style(strip, post_style=PICKED))
+            # Without its colours: reversed, each would be a patch of its own.
             base += PICKED
+            strip = Strip(Segment(part.text, _bare(part.style) + PICKED) for part in strip)
         return strip.adjust_cell_length(self.size.width, base)
 
     def is_picked(self, _: int) -> bool:
         """Return whether the cursor stands on that line."""
         return False
+
+
+def _drawn(text: Text, console: Console) -> Iterable[Segment]:
+    """Return a line's segments; of a text that has a style and no spans rich forgets the style."""
+    if text.spans:
+        return text.render(console, end="")
+    return [Segment(text.plain, console.get_style(text.style))]
+
+
+def _bare(style: Style | None) -> Style:
+    return Style(bold=style.bold, meta=style.meta or None) if style else Style()
 
 
 class Choice(Rows, can_focus=True):

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from etcdscope.surfaces.glance import heading, rule
 from etcdscope.surfaces.signs import DIM
 from etcdscope.surfaces.tui import foot, travel
-from etcdscope.surfaces.tui.cluster import Seat
+from etcdscope.surfaces.tui.cluster import Here
 from etcdscope.surfaces.tui.foot import Key
 from etcdscope.surfaces.tui.row import Row, plain
 from etcdscope.surfaces.tui.rows import Choice, Rows
@@ -92,9 +92,9 @@ class View(Screen[None]):
         """Return whose clock is shown."""
         return self.top.zone
 
-    def seat(self, trail: Trail | None = None) -> Seat:
+    def here(self, trail: Trail | None = None) -> Here:
         """Return from where one looks now."""
-        return Seat(trail or self.trail, self.top.when, self.top.clock(), self.zone)
+        return Here(trail or self.trail, self.top.when, self.top.clock(), self.zone)
 
     def paint(self) -> None:
         """Show what is there now, while the parts of the view are there."""
@@ -169,7 +169,7 @@ class View(Screen[None]):
 
     def action_turn(self, by: int) -> None:
         """Go to the last time before, or the next one after, that something happened."""
-        here = self.seat().at
+        here = self.here().at
         turns = [at for at in self.trail.turns() if (at < here - 0.01 if by < 0 else at > here)]
         if turns:
             self._at(turns[-1] if by < 0 else turns[0])
@@ -224,10 +224,10 @@ class Page(View):
 
     def draw(self) -> None:
         """Show what is there now."""
-        width, seat = self.width, self.seat()
-        moment = seat.moment
+        width, here = self.width, self.here()
+        moment = here.moment
         title = " ▸ ".join(filter(None, (self.trail.name, self.place)))
-        right = travel.standing(self.trail, seat.when, seat.now, self.zone)
+        right = travel.standing(self.trail, here.when, here.now, self.zone)
         top = heading(title, moment.verdict if moment else None, right, width)
         self.query_one("#head", Rows).show(plain(top, self.across(width)))
         high(self.query_one("#head"), 2)
