@@ -51,6 +51,10 @@ def top(
     _honour(output)
     letters = ascii_ or letters_only(os.environ)
     if agent:
+        if cluster.flags() or cluster.config:
+            raise SettingsError(
+                "--agent shows what the agent watches; leave out what says where etcd is."
+            )
         run(_attached(agent, _token(token_file), letters=letters))
         return 0
     wanted = _clusters(cluster)

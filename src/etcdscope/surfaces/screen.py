@@ -59,7 +59,8 @@ def screen(shown: Shown, width: int, height: int) -> list[Text]:
     top += [*headline(verdict, shown.state.incidents, shown.now, width), across]
     if not verdict.members:
         return _fitted(top, foot, height)
-    top += [table.heading(width), *(row for _, row in table.rows(verdict, width)), across]
+    members = table.rows(verdict, shown.state.incidents, width)
+    top += [table.heading(width), *(row for _, row in members), across]
     charts = list(_charts(shown.state.window, verdict, width))
     if len(top) + len(charts) + len(foot) + 4 <= height:
         top += [*charts, across]

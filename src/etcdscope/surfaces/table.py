@@ -1,14 +1,14 @@
 """The members of a cluster as a table of columns, as wide as there is room."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from rich.text import Text
 
 from etcdscope.model.cluster import Role
-from etcdscope.model.incident import MemberState, Verdict
+from etcdscope.model.incident import Incident, MemberState, Verdict
 from etcdscope.surfaces.glance import cut
-from etcdscope.surfaces.members import role
+from etcdscope.surfaces.members import out_of_action, role
 from etcdscope.surfaces.signs import DIM, Sign, marks
 from etcdscope.surfaces.words import count, duration, host, share, size
 
@@ -72,11 +72,17 @@ def heading(width: int) -> Text:
     )
 
 
-def rows(verdict: Verdict, width: int) -> Iterator[tuple[MemberState, Text]]:
-    """Yield each member with its row, by name."""
+def rows(
+    verdict: Verdict, incidents: Sequence[Incident], width: int
+) -> Iterator[tuple[MemberState, Text]]:
+    """Yield each member with its row, by name.
+
+    An incident knows sooner that a member is gone than its numbers are too old to be shown.
+    """
+    out = out_of_action(incidents)
     signs = marks(m.id for m in verdict.members)
     for member in ordered(verdict):
-        row = _row(member, signs[member.id], width)
+        row = _row(member, signs[member.id], out.get(member.id, ""), width)
         if width >= ENDPOINT and member.reachable:
             row.append(f" {host(member.endpoint)}", style=DIM)
         yield member, cut(row, width)
@@ -93,14 +99,17 @@ def marked(member: MemberState, sign: Sign) -> Text:
     return row.append(f"{member.name:7.7} ", style="" if member.reachable else "strike")
 
 
-def _row(member: MemberState, sign: Sign, width: int) -> Text:
+def _row(member: MemberState, sign: Sign, out: str, width: int) -> Text:
     row = marked(member, sign)
     if not member.reachable:
-        return row.append("no answer  ", style="red").append(member.why_not, style=DIM)
-    row.append(f"{_role(member):{ROLE}} ", style="bold" if member.role is Role.LEADER else "")
+        return row.append(f"{out or 'no answer':{ROLE}} ", "red").append(member.why_not, DIM)
+    if out:
+        row.append(f"{out:{ROLE}} ", style="red")
+    else:
+        row.append(f"{_role(member):{ROLE}} ", style="bold" if member.role is Role.LEADER else "")
     for column in COLUMNS:
         if column.least <= width:
-            row.append(f"{column.cell(member):>{column.broad}} ")
+            row.append(f"{column.cell(member):>{column.broad}} ", style=DIM if out else "")
     return row
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from etcdscope.model.finding import Alternative, BlindSpot, Evidence, Severity
 from etcdscope.model.incident import Effect, EffectKind, Incident, Level, Verdict
 from etcdscope.surfaces.lines import EMPTY, Line, fold, indented, line
-from etcdscope.surfaces.members import rows, standing
+from etcdscope.surfaces.members import OUT_OF_ACTION, rows, standing
 from etcdscope.surfaces.signs import BLIND, DIM, LEVELS, OK, SEVERITIES, Sign
 from etcdscope.surfaces.words import (
     about,
@@ -29,8 +29,6 @@ from etcdscope.surfaces.words import (
 SURE = 0.9
 # So many causes that a blind spot hides are named; of the others only the number.
 NAMED = 4
-# Whoever has one of these leads nobody any more, whatever the others still believe.
-OUT_OF_ACTION = frozenset({"member-down", "member-frozen", "member-isolated"})
 # `watch`: the word behind clock and shape takes so many columns; what follows is indented to it.
 WORD = 8
 ASIDE = len("00:00:00  X ")

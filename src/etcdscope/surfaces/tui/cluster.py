@@ -54,7 +54,8 @@ def members(moment: Moment, width: int) -> list[Row]:
     """Return the table of members."""
     if not moment.verdict.members:
         return plain(Text("   No member has answered so far.", style=DIM))
-    rows = [Row(text, MEMBER + m.id) for m, text in table.rows(moment.verdict, width)]
+    listed = table.rows(moment.verdict, moment.incidents, width)
+    rows = [Row(text, MEMBER + m.id) for m, text in listed]
     return [*plain(table.heading(width)), *rows]
 
 
