@@ -95,7 +95,11 @@ def test_no_words_are_a_call_for_help(capsys: pytest.CaptureFixture[str]) -> Non
         (["replay", "/nope"], 64, "/nope is not there"),
         (["demo", "--once", "nope"], 64, "write one of kill, freeze"),
         (["lab", "up", "--quota", "much"], 64, "write 64MiB"),
-        (["lab", "status", "--name", "nobody-has-this"], 1, "lab up starts one"),
+        (
+            ["lab", "status", "--name", "nobody-has-this"],
+            1,
+            "lab up --name nobody-has-this",
+        ),
         (["explain", "quorm-lost"], 1, "quorum-lost"),
         (["check", "--cluster", "prod"], 3, "give --config FILE"),
         (["watch", "--log", "/var/log/etcd.log"], 64, "write NAME=PATH"),

@@ -54,6 +54,7 @@ def members(count: int = 3, leader: int = 1) -> tuple[MemberState, ...]:
             answer_seconds=0.0021 + i / 1000,
             fsync_p99=0.0021,
             commit_p99=0.006,
+            peer_rtt=None if i == leader else 0.0004 + i / 10_000,
         )
         for i in range(count)
     )

@@ -76,6 +76,15 @@ def test_a_screen_is_filled_exactly(case: str, size: tuple[int, int]) -> None:
     assert max(cell_len(line.plain) for line in lines) <= size[0]
 
 
+def test_a_member_that_is_known_to_be_down_is_no_leader_although_its_numbers_are_fresh() -> None:
+    shown = Shown(state(states.healthy(), states.LEADER_DOWN), states.AT, zone=UTC)
+    rows = [line.plain for line in screen(shown, 80, 24)]
+
+    row = next(row for row in rows if row.startswith(" ■ m2"))
+    assert row.startswith(" ■ m2      down ")
+    assert "leader" not in row
+
+
 def test_what_is_over_is_listed_latest_first() -> None:
     view = View()
     for cause in ("member-down", "member-frozen"):

@@ -141,3 +141,21 @@ def test_watch_does_not_repeat_the_runbook_while_the_cause_is_the_same() -> None
     ]
 
     assert [any(lines) for lines in told] == [True, False, True]
+
+
+def test_watch_does_not_say_that_a_member_leads_that_is_down() -> None:
+    telling = Telling(UTC)
+    down = states.LEADER_DOWN
+    before = replace(states.leader_killed(), leader=states.IDS[1], term=14)
+
+    def now(verdict: Verdict) -> str:
+        told = [states.effect(EffectKind.VERDICT, states.AT, verdict=verdict)]
+        return telling.lines(told)[-1].plain
+
+    telling.lines([states.effect(EffectKind.OPENED, states.AT, incident=down)])
+    assert "m2 led (term 14), and no other member yet, margin 0" in now(before)
+    assert "m1 leads (term 15)" in now(states.leader_killed())
+
+    over = replace(down, closed_at=states.AT)
+    telling.lines([states.effect(EffectKind.CLOSED, states.AT, incident=over)])
+    assert "m2 leads (term 14)" in now(before)

@@ -66,8 +66,13 @@ def _run(words: list[str]) -> int:
 def _help_of(words: Sequence[str]) -> str:
     from etcdscope.cli.commands import app
 
-    command = words[0] if words and words[0] in list(app) else ""
-    return " ".join(filter(None, ("Try etcdscope", command, "--help.")))
+    known, within = ["etcdscope"], app
+    for word in words:
+        if word.startswith("-") or word not in list(within):
+            break
+        known.append(word)
+        within = within[word]
+    return f"Try {' '.join(known)} --help."
 
 
 def _misuse(error: "CycloptsError") -> str:

@@ -24,23 +24,37 @@ _ROOM = "etcdscope.cli"
 app.command(
     f"{_ROOM}.watching:check",
     name="check",
+    sort_key=1,
     group=WATCHING,
     help="One look: a verdict, the evidence, an exit code.",
 )
 app.command(
     f"{_ROOM}.watching:watch",
     name="watch",
+    sort_key=2,
     group=WATCHING,
     help="Incidents as they open and close, until stopped.",
 )
 app.command(
+    f"{_ROOM}.dashboard:top",
+    name="top",
+    sort_key=3,
+    group=WATCHING,
+    help="The whole state on one screen, to look into.",
+)
+app.command(
     f"{_ROOM}.watching:serve",
     name="serve",
+    sort_key=4,
     group=WATCHING,
     help="The agent: watches, keeps history, tells others.",
 )
 app.command(
-    f"{_ROOM}.watching:replay", name="replay", group=WATCHING, help="Judges a recording again."
+    f"{_ROOM}.watching:replay",
+    name="replay",
+    sort_key=5,
+    group=WATCHING,
+    help="Judges a recording again.",
 )
 app.command(
     f"{_ROOM}.reading:logs",
@@ -59,6 +73,11 @@ app.command(
     name="completion",
     group=LEARNING,
     help="Prints the completion script of a shell.",
+)
+app.command(
+    f"{_ROOM}.learning:install_completion",
+    name="--install-completion",
+    help="Lets your shell complete commands and flags.",
 )
 app.command(
     f"{_ROOM}.trying:demo",

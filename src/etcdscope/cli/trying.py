@@ -159,6 +159,7 @@ def up(
     quota: Annotated[str | None, Parameter(help="Database quota, e.g. 64MiB.")] = None,
     load: Annotated[float, Parameter(help="Background writes a second; 0 for none.")] = 50.0,
     name: LabName = "default",
+    json: Json = False,
     output: Output = Output(),
 ) -> int:
     """Bring a cluster up that stays until `lab down`."""
@@ -173,20 +174,14 @@ def up(
         quota_bytes=_bytes(quota) if quota else None,
         load=LoadSpec(rate=load) if load else None,
     )
-    return _shown(remote.up(spec, name=name), output)
+    return _shown(remote.up(spec, name=name), output, json=json)
 
 
 def status(*, name: LabName = "default", json: Json = False, output: Output = Output()) -> int:
     """Show a lab: its members, its faults, its load."""
     from etcdscope.lab import remote
 
-    found = remote.status(name=name)
-    if json:
-        import msgspec
-
-        sys.stdout.write(msgspec.json.encode(found, enc_hook=str).decode() + "\n")
-        return 0
-    return _shown(found, output)
+    return _shown(remote.status(name=name), output, json=json)
 
 
 def fault(
@@ -194,14 +189,18 @@ def fault(
     member: Annotated[str | None, Parameter(help="Whom: m1, leader, follower, majority, …")] = None,
     *options: Annotated[str, Parameter(help="name=value of the fault.")],
     name: LabName = "default",
+    json: Json = False,
 ) -> int:
     """Do harm: `lab fault kill leader`, `lab fault slow-disk leader delay_s=0.5`."""
     from etcdscope.lab import remote
 
     if member and "=" in member:
-        return fault(kind, None, member, *options, name=name)
+        return fault(kind, None, member, *options, name=name, json=json)
     said = dict(_option(option) for option in options)
     done = remote.fault(kind, member=member, options=said, name=name)
+    if json:
+        _print(done)
+        return 0
     whom = f" on {', '.join(done.members)}" if done.members else ""
     sys.stdout.write(
         f"{done.number}  {done.name}{whom}; undo it with: etcdscope lab heal {done.number}\n"
@@ -213,12 +212,13 @@ def heal(
     number: Annotated[int | None, Parameter(help="Which fault; all, if none is given.")] = None,
     *,
     name: LabName = "default",
+    json: Json = False,
     output: Output = Output(),
 ) -> int:
     """Undo one fault or all, and wait until the cluster is well."""
     from etcdscope.lab import remote
 
-    return _shown(remote.heal(number, name=name), output)
+    return _shown(remote.heal(number, name=name), output, json=json)
 
 
 def down(*, name: LabName = "default") -> int:
@@ -230,9 +230,15 @@ def down(*, name: LabName = "default") -> int:
     return 0
 
 
-def faults(*, output: Output = Output()) -> int:
+def faults(*, json: Json = False, output: Output = Output()) -> int:
     """List the faults: who is hit, what they need, their options."""
     from etcdscope.lab.faults import FAULTS
+
+    if json:
+        from etcdscope.surfaces.lab import objects
+
+        _print(objects(tuple(FAULTS.values())))
+        return 0
     from etcdscope.surfaces.console import open_console, say, width_of
     from etcdscope.surfaces.lab import kinds
 
@@ -241,13 +247,22 @@ def faults(*, output: Output = Output()) -> int:
     return 0
 
 
-def _shown(found: "LabStatus", output: Output) -> int:
+def _shown(found: "LabStatus", output: Output, *, json: bool) -> int:
+    if json:
+        _print(found)
+        return 0
     from etcdscope.surfaces.console import open_console, say, width_of
     from etcdscope.surfaces.lab import lab
 
     console = open_console(colour=output.color)
     say(console, lab(found, width_of(console)))
     return 0
+
+
+def _print(found: object) -> None:
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(found, enc_hook=str).decode() + "\n")
 
 
 def _option(text: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from etcdscope.model.signal import (
     DB_BYTES,
     DB_IN_USE_BYTES,
     LEADER,
+    PEER_RTT,
     QUOTA_BYTES,
     RAFT_STATE,
     RAFT_TERM,
@@ -142,6 +143,7 @@ def state(window: Window, member: Member) -> MemberState:
         answer_seconds=_quickest(window, member.id),
         fsync_p99=fsync.value if fsync else None,
         commit_p99=commit.value if commit else None,
+        peer_rtt=_from_leader(window, member.id),
         why_not="" if reachable else _why_not(window, member),
     )
 
@@ -167,6 +169,13 @@ def _quickest(window: Window, member: str) -> float | None:
         ),
         default=None,
     )
+
+
+def _from_leader(window: Window, member: str) -> float | None:
+    """Return the round trip between the leader and this member, as the leader measures it."""
+    # A metric that the leader moves every 30 s: two of them, and a scrape at each end.
+    mean = window.mean(leader(window), PEER_RTT, member, over=70.0)
+    return mean.value if mean else None
 
 
 def _whole(window: Window, member: str, signal: Signal) -> int | None:

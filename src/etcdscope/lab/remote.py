@@ -124,6 +124,10 @@ def _answers(name: str) -> bool:
     return False
 
 
+def _named(name: str) -> str:
+    return "" if name == "default" else f" --name {name}"
+
+
 def _ask(name: str, request: Mapping[str, Any]) -> bytes:
     path = socket_path(name)
     try:
@@ -136,7 +140,9 @@ def _ask(name: str, request: Mapping[str, Any]) -> bytes:
     except TimeoutError:
         raise LabError(f"lab {name!r} did not answer within {ANSWER_S:.0f} s") from None
     except OSError:
-        raise LabError(f"no lab named {name!r} runs: lab up starts one") from None
+        raise LabError(
+            f"no lab named {name!r} runs; `etcdscope lab up{_named(name)}` starts one."
+        ) from None
     if not said:
         raise LabError(f"lab {name!r} ended before it answered")
     return said

@@ -84,3 +84,17 @@ def kinds(known: Sequence[FaultKind], width: int | None = None) -> list[Text]:
         lines.append(Line(Text(f"{kind.name:{broad}}  ", style="bold"), Text(kind.doc)))
         lines.append(Line(Text(" " * (broad + 2)), Text(facts, style=DIM)))
     return fold(lines, width)
+
+
+def objects(known: Sequence[FaultKind]) -> list[dict[str, object]]:
+    """Return what ``lab faults --json`` prints; what does not apply is left out."""
+    return [
+        {
+            "name": kind.name,
+            "says": kind.doc,
+            **({"hits": kind.target} if kind.target else {}),
+            "options": {name: str(value) for name, value in kind.options.items()},
+            **({"needs": kind.needs} if kind.needs_root else {}),
+        }
+        for kind in known
+    ]

@@ -43,7 +43,8 @@ def _folded(one: Line, width: int | None) -> Iterator[Text]:
     room = None if width is None or one.whole else max(width - one.head.cell_len, NARROWEST)
     parts = [one.body] if room is None else _broken(one.body, room)
     for index, part in enumerate(parts):
-        yield (one.head if index == 0 else Text(" " * one.head.cell_len)) + part
+        head = one.head if index == 0 else Text(" " * one.head.cell_len)
+        yield Text().append_text(head).append_text(part)  # a sum would style the part like the head
 
 
 def _broken(body: Text, room: int) -> Sequence[Text]:

@@ -58,7 +58,7 @@ async def open_live(console: Console, view: View) -> AsyncIterator[View]:
             live.update(view.frame(console), refresh=True)
             await asyncio.sleep(FRAME)
 
-    with _log_held(), live:
+    with log_held(), live:
         drawing = asyncio.create_task(keep_drawing())
         try:
             yield view
@@ -69,7 +69,7 @@ async def open_live(console: Console, view: View) -> AsyncIterator[View]:
 
 
 @contextmanager
-def _log_held() -> Iterator[None]:
+def log_held() -> Iterator[None]:
     """Keep the log off the screen; what came meanwhile is told afterwards."""
     root = logging.getLogger()
     handlers, held = root.handlers[:], _Held()

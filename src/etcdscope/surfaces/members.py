@@ -12,6 +12,8 @@ from etcdscope.surfaces.signs import CROWN, DIM, Sign, marks
 from etcdscope.surfaces.words import duration, host, share, size
 
 Cell = tuple[str, str]
+# Whoever has one of these leads nobody any more, whatever the others still believe.
+OUT_OF_ACTION = frozenset({"member-down", "member-frozen", "member-isolated"})
 
 
 def standing(verdict: Verdict) -> str:
@@ -24,6 +26,15 @@ def standing(verdict: Verdict) -> str:
     if verdict.margin < 0:
         return f"no quorum ({quorum} needed)"
     return f"margin {verdict.margin}, quorum {quorum}"
+
+
+def out_of_action(incidents: Sequence[Incident]) -> Mapping[str, str]:
+    """Return the members that are known to take no part, and what they are: down, frozen, …"""
+    return {
+        i.subject.name: i.cause.removeprefix("member-")
+        for i in incidents
+        if i.cause in OUT_OF_ACTION and i.open
+    }
 
 
 def rows(verdict: Verdict, incidents: Sequence[Incident], width: int | None) -> list[Line]:

@@ -53,13 +53,15 @@ LANES: Mapping[str, str] = {
     Role.PRE_CANDIDATE: "░",
 }
 BARS = "▁▂▃▄▅▆▇█"
+# A time at which nothing could be seen.
+GAP = "·"
 
 # For terminals that know letters only. One for one, so that columns stay columns.
 ASCII: Mapping[str, str] = {
     **dict(zip("●■▲◆★✚⬟", "o#^x*+@", strict=True)),
     **dict(zip(BARS, "._-:=+*#", strict=True)),
     **dict(zip("✓△✖▒░○♛", "+!X?:i>", strict=True)),
-    **dict(zip("·…−–→←≥≤×─│µ°“”’", "-.--><>~x-|u'\"\"'", strict=True)),
+    **dict(zip("·…−–→←≥≤×─│µ°“”’▸↑↓⏎◀▶", "-.--><>~x-|u'\"\"'>^v~<>", strict=True)),
 }
 
 

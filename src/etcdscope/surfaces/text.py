@@ -11,7 +11,7 @@ from rich.text import Text
 from etcdscope.model.finding import Alternative, BlindSpot, Evidence, Severity
 from etcdscope.model.incident import Effect, EffectKind, Incident, Level, Verdict
 from etcdscope.surfaces.lines import EMPTY, Line, fold, indented, line
-from etcdscope.surfaces.members import rows, standing
+from etcdscope.surfaces.members import OUT_OF_ACTION, rows, standing
 from etcdscope.surfaces.signs import BLIND, DIM, LEVELS, OK, SEVERITIES, Sign
 from etcdscope.surfaces.words import (
     about,
@@ -55,13 +55,13 @@ def check(
         sign = SEVERITIES[incident.severity]
         told = verdict.sentence.startswith(incident.summary)
         title = [] if told else [_title(sign, f"{incident.summary}.", f"bold {sign.style}")]
-        body = [line("  ", _meta(incident, at, zone)), *indented(story(incident), 2)]
+        body = [line("  ", about_incident(incident, at, zone)), *indented(story(incident), 2)]
         lines += [*title, *body, EMPTY]
     lines += [*members, EMPTY] if (members := rows(verdict, incidents, width)) else []
     notes = [i for i in incidents if i.severity is Severity.INFO]
     for section in (
         [_note(i) for i in notes],
-        [unseen for group in _alike(blind_spots) for unseen in _unseen(group, names)],
+        [one for group in alike(blind_spots) for one in unseen(group, names)],
         [line("  note: ", notice) for notice in notices],
     ):
         lines += [*section, EMPTY] if section else []
@@ -98,7 +98,8 @@ def _note(incident: Incident) -> Line:
 # --- an incident -------------------------------------------------------------------------------
 
 
-def _meta(incident: Incident, at: float, zone: tzinfo | None) -> Text:
+def about_incident(incident: Incident, at: float, zone: tzinfo | None) -> Text:
+    """Return how sure it is, its cause and since when."""
     lasting = (incident.closed_at or at) - incident.since
     ago = f" ({duration(lasting)})" if lasting >= 1.0 else ""
     since = f"since {clock(incident.since, zone)}{ago}"
@@ -169,7 +170,7 @@ def _fact(evidence: Evidence, names: Mapping[str, str]) -> Line:
 # --- what is not judged --------------------------------------------------------------------------
 
 
-def _alike(spots: Iterable[BlindSpot]) -> list[list[BlindSpot]]:
+def alike(spots: Iterable[BlindSpot]) -> list[list[BlindSpot]]:
     """Group what only differs in whom it is about."""
     groups: dict[tuple[str, str, str], list[BlindSpot]] = {}
     for spot in spots:
@@ -177,23 +178,29 @@ def _alike(spots: Iterable[BlindSpot]) -> list[list[BlindSpot]]:
     return list(groups.values())
 
 
-def _unseen(group: Sequence[BlindSpot], names: Mapping[str, str]) -> list[Line]:
-    first = group[0]
+def unjudged(group: Sequence[BlindSpot], names: Mapping[str, str]) -> str:
+    """Return what of whom could not be looked at, why, and what would help."""
     whom = ", ".join(sorted(about(spot.subject, names) for spot in group))
-    lines = [line("  not judged: ", *_blind(first, whom))]
+    return _blind(group[0], whom)
+
+
+def unseen(group: Sequence[BlindSpot], names: Mapping[str, str], most: int = NAMED) -> list[Line]:
+    """Return the lines of blind spots that are alike; so many of what they hide are named."""
+    first = group[0]
+    lines = [line("  not judged: ", unjudged(group, names))]
     if first.hides:
-        lines.append(line("              ", (f"hides {_few(first.hides)}", DIM)))
+        lines.append(line("              ", (f"hides {_few(first.hides, most)}", DIM)))
     return lines
 
 
-def _blind(spot: BlindSpot, whom: str) -> tuple[str, ...]:
+def _blind(spot: BlindSpot, whom: str) -> str:
     remedy = f"; {spot.remedy}" if spot.remedy else ""
-    return (f"{spot.source} of {whom} ({spot.why.rstrip('.')}{remedy})",)
+    return f"{spot.source} of {whom} ({spot.why.rstrip('.')}{remedy})"
 
 
-def _few(causes: Sequence[str]) -> str:
-    more = f" and {len(causes) - NAMED} more" if len(causes) > NAMED else ""
-    return ", ".join(causes[:NAMED]) + more
+def _few(causes: Sequence[str], most: int = NAMED) -> str:
+    more = f" and {len(causes) - most} more" if len(causes) > most else ""
+    return ", ".join(causes[:most]) + more
 
 
 # --- watch ---------------------------------------------------------------------------------------
@@ -208,6 +215,8 @@ class Telling:
         self._day = ""
         self._causes: dict[str, str] = {}
         self._verdicts: dict[str, str] = {}
+        # incident → the cluster's name, and the member that it says is out of action
+        self._out: dict[str, tuple[str, str]] = {}
 
     def lines(
         self, effects: Iterable[Effect], width: int | None = None, name: str = ""
@@ -232,7 +241,8 @@ class Telling:
 
     def _whole(self, effect: Effect, verdict: Verdict) -> list[Line]:
         """Tell the state of the cluster, unless it reads as it did before."""
-        words = _now(verdict)
+        out = frozenset(who for name, who in self._out.values() if name == self._name)
+        words = _now(verdict, out)
         if words == self._verdicts.get(self._name):
             return []
         self._verdicts[self._name] = words
@@ -243,7 +253,7 @@ class Telling:
         if effect.kind is EffectKind.SIGHTED:
             body = Text(f"{spot.source} of {whom} can be judged again")
             return [self._first(effect, OK, "sighted", body)]
-        lines = [self._first(effect, BLIND, "blind", Text("not judged: " + _blind(spot, whom)[0]))]
+        lines = [self._first(effect, BLIND, "blind", Text("not judged: " + _blind(spot, whom)))]
         if spot.hides:
             lines.append(self._aside(Text(f"hides {_few(spot.hides)}", style=DIM)))
         return lines
@@ -251,15 +261,20 @@ class Telling:
     def _incident(self, effect: Effect, incident: Incident) -> list[Line]:
         if effect.kind is EffectKind.CLOSED:
             self._causes.pop(incident.id, None)
+            self._out.pop(incident.id, None)
             body = Text(f"{_cause(incident)}: {incident.note or 'over.'}")
             return [self._first(effect, OK, "over", body)]
         known = self._causes.get(incident.id)
         self._causes[incident.id] = incident.cause
+        if incident.cause in OUT_OF_ACTION:
+            self._out[incident.id] = (self._name, incident.subject.name)
+        else:
+            self._out.pop(incident.id, None)
         changed = "" if effect.kind is EffectKind.OPENED else "clearer now: "
         body = Text.assemble(changed, (incident.summary, "bold"))
         lines = [
             self._first(effect, SEVERITIES[incident.severity], str(incident.severity), body),
-            self._aside(_meta(incident, effect.at, self._zone)),
+            self._aside(about_incident(incident, effect.at, self._zone)),
         ]
         if known != incident.cause and incident.severity > Severity.INFO:
             lines += indented(story(incident), ASIDE)
@@ -278,14 +293,15 @@ class Telling:
         return Line(Text(" " * ASIDE), body)
 
 
-def _now(verdict: Verdict) -> str:
+def _now(verdict: Verdict, out: frozenset[str]) -> str:
     """Return the state of the cluster; the incident above it has told the trouble already."""
     if verdict.level in (Level.OK, Level.UNKNOWN):
         return verdict.sentence
     names = {m.id: m.name for m in verdict.members}
-    leads = f"{called(verdict.leader, names)} leads" if verdict.leader else "nobody leads"
-    return (
-        f"{leads} (term {verdict.term}), {standing(verdict)}"
-        if verdict.term
-        else (f"{leads}, {standing(verdict)}")
-    )
+    term = f" (term {verdict.term})" if verdict.term else ""
+    name = called(verdict.leader, names)
+    leads = f"{name} leads{term}" if verdict.leader else "nobody leads"
+    # The others follow a leader that is gone until their patience, a second or so, is at its end.
+    if verdict.leader in out:
+        leads = f"{name} led{term}, and no other member yet"
+    return f"{leads}, {standing(verdict)}"

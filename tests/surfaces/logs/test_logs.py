@@ -129,7 +129,7 @@ def test_the_short_of_it_has_its_heading_without_an_election() -> None:
 
     page = [line.plain for line in logs(digest(broken), zone=UTC)]
 
-    assert "In short  m1: the WAL cannot be read." in page
+    assert "In short  the WAL cannot be read." in page
 
 
 def test_a_clean_shutdown_of_3_6_is_no_event_for_people() -> None:

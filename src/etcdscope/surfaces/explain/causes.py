@@ -39,10 +39,6 @@ def cause(known: Detector) -> Page:
     held = known.opens_after
     if held:
         facts["Told"] = f"after it has held for {count(held)} s"
-    for row in SEPARATORS:
-        if known.id in (row.one, row.other):
-            other = row.other if row.one == known.id else row.one
-            facts[f"Or {other}"] = str(row.test(known.id))
     if known.planned:
         facts["Planned"] = "work that somebody does on purpose; what it explains is told as info"
     return Page(
@@ -56,6 +52,11 @@ def cause(known: Detector) -> Page:
         explains=_sorted(row.effect for row in CAUSES if row.cause == known.id),
         explained_by=_sorted(row.cause for row in CAUSES if row.effect == known.id),
         needs=tuple(need.name for need in known.needs),
+        instead={
+            (row.other if row.one == known.id else row.one): str(row.test(known.id))
+            for row in SEPARATORS
+            if known.id in (row.one, row.other)
+        },
     )
 
 

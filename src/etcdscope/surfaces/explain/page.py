@@ -15,7 +15,8 @@ class Page:
     """One manual page. ``kind``: cause, signal, metric, error, code, message or word.
 
     ``facts``: titled sentences, in order. ``because``: reasons, the likeliest first. ``isnt``:
-    what it is often taken for. ``causes``: ids of causes that may stand behind it.
+    what it is often taken for. ``causes``: ids of causes that may stand behind it. ``instead``:
+    what it may be in its place, and what tells the two apart.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Page:
     because: tuple[str, ...] = ()
     isnt: str = ""
     causes: tuple[str, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
     see: tuple[str, ...] = ()
 
     def object(self) -> dict[str, object]:
@@ -64,6 +66,12 @@ def page(shown: Page, width: int | None = None) -> list[Text]:
         lines += [
             EMPTY,
             *(Line(Text(f"  {t:{broad}}", DIM), Text(says)) for t, says in told.items()),
+        ]
+    if shown.instead:
+        lines += [EMPTY, line("", ("what it may be instead", "bold"))]
+        lines += [
+            Line(Text("  ~ "), Text.assemble((other, "bold"), f": {test}"))
+            for other, test in shown.instead.items()
         ]
     if shown.runbook:
         lines += [EMPTY, line("", ("what to do", "bold")), *_steps(shown.runbook)]

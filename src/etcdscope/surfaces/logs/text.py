@@ -34,6 +34,7 @@ from etcdscope.surfaces.words import called, clock, count, day, duration, host, 
 MOST_ROWS = 200
 MOST_ASKERS = 12
 MOST_UNKNOWN = 12
+NAMED = 18  # columns of a log's name in a row
 _BRIEF = 90  # of an error that is none of the serious ones
 # What a member does not survive, or a cluster should not.
 _GRAVE = frozenset({WAL_CORRUPT, BACKEND_CORRUPT, RAFT_STATE_LOST, DISK_FULL, SELF_REMOVED,
@@ -75,12 +76,16 @@ def sentence(event: LogEvent, often: int, names: Mapping[str, str]) -> str:
     if often > 1:
         parts.append(_times(often))
     said = "; ".join(parts)
-    error = event.error if event.level in SERIOUS else event.error[:_BRIEF]
+    error = event.error if event.level in SERIOUS else _cut(event.error)
     return f"{said}: {error}" if error else said
 
 
 def _times(often: int) -> str:
     return "once" if often == 1 else f"{count(often)} times"
+
+
+def _lines(often: int) -> str:
+    return f"{count(often)} line{'s' if often != 1 else ''}"
 
 
 def _headline(digest: Digest, zone: tzinfo | None) -> Line:
@@ -94,14 +99,18 @@ def _headline(digest: Digest, zone: tzinfo | None) -> Line:
     span = f"{day(begin, zone)} {clock(begin, zone)} to {date}{clock(end, zone)}"
     return line(
         "",
-        (f"{count(total)} lines, {span}", "bold"),
+        (f"{_lines(total)}, {span}", "bold"),
         f"; {known} of them known",
     )
 
 
+def _cut(error: str) -> str:
+    return error if len(error) <= _BRIEF else f"{error[:_BRIEF].rstrip()}…"
+
+
 def _log(log: Log) -> Line:
     who = f"member {log.member}" if log.member else "of no member that it names"
-    return line("  ", (f"{log.name}  ", "bold"), (f"{who}, {count(log.tally.lines)} lines", DIM))
+    return line("  ", (f"{log.name}  ", "bold"), (f"{who}, {_lines(log.tally.lines)}", DIM))
 
 
 def _short(digest: Digest) -> Iterator[Line]:
@@ -110,7 +119,8 @@ def _short(digest: Digest) -> Iterator[Line]:
     won = {e.event.term: e for e in digest.timeline if e.event.kind == "raft-leader"}
     if won:
         leaders = ", ".join(f"{e.log} (term {term})" for term, e in list(won.items())[:8])
-        yield line(next(heads), f"{_times(len(won))} a leader was elected: {leaders}.")
+        elections = "an election" if len(won) == 1 else f"{count(len(won))} elections"
+        yield line(next(heads), f"{elections}, won by {leaders}.")
     for log in digest.logs:
         kinds = digest.kinds[log.name]
         serious = {
@@ -121,7 +131,17 @@ def _short(digest: Digest) -> Iterator[Line]:
         if kinds[FSYNC_SLOW]:
             serious[FSYNC_SLOW] = f"{_times(kinds[FSYNC_SLOW])} {TABLE[FSYNC_SLOW].means}"
         for means in serious.values():
-            yield line(next(heads), (f"{log.name}: ", "bold"), f"{means}.")
+            yield line(next(heads), *_whose(digest, log), f"{means}.")
+
+
+def _whose(digest: Digest, log: Log) -> list[tuple[str, str]]:
+    """Return the name of a log before what is said of it; a single one needs none."""
+    return [(f"{_shortened(log.name)}: ", "bold")] if len(digest.logs) > 1 else []
+
+
+def _shortened(name: str) -> str:
+    """Return a log's name as it fits beside what happened: files may have long ones."""
+    return name if len(name) <= NAMED else f"{name[: NAMED - 1]}…"
 
 
 def _timeline(digest: Digest, zone: tzinfo | None) -> list[Line]:
@@ -131,7 +151,8 @@ def _timeline(digest: Digest, zone: tzinfo | None) -> list[Line]:
     rows = [  # who won needs not be told by all the others again
         e for e in digest.timeline if e.event.kind != "leader-elected" or e.event.term not in won
     ]
-    wide = max(len(episode.log) for episode in rows)
+    alone = len(digest.logs) == 1
+    wide = max(len(_shortened(episode.log)) for episode in rows)
     names = digest.names
     shown = rows if len(rows) <= MOST_ROWS else _weightiest(rows)
     lines = [line("", ("What happened", "bold"))]
@@ -142,7 +163,8 @@ def _timeline(digest: Digest, zone: tzinfo | None) -> list[Line]:
             today = date
         until = clock(episode.until, zone) if episode.until - episode.since >= 1 else ""
         span = f"{clock(episode.since, zone)}{'–' + until if until else '':<9}"
-        head = Text.assemble(f"  {span} {episode.log:<{wide}} ", _sign(episode.event), " ")
+        whose = "" if alone else f" {_shortened(episode.log):<{wide}}"
+        head = Text.assemble(f"  {span}{whose} ", _sign(episode.event), " ")
         lines.append(Line(head, Text(sentence(episode.event, episode.count, names))))
     if left := len(rows) - len(shown) + digest.dropped:
         said = f"{count(left)} lighter episodes are left out; --json has them."

@@ -1,0 +1,143 @@
+"""``etcdscope top`` on a real terminal, beside a real cluster that is harmed."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.agents import agent
+from tests.e2e.commands import run
+from tests.e2e.terminals import terminal
+
+from etcdscope.lab.cluster import Lab, LabSpec
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    async with Lab.start(LabSpec(members=3, version="3.5", network="loopback")) as started:
+        yield started
+
+
+@pytest.mark.etcd
+async def test_a_killed_leader_is_on_the_screen_within_seconds(lab: Lab) -> None:
+    async with terminal("top", "--endpoints", lab.endpoints[0]) as top:
+        await top.until(lambda s: "etcd is fine. 3 of 3 members" in s, 15)
+        leader = await lab.leader()
+        assert any(leader in row and "leader" in row for row in top.glass.text.splitlines()[4:9])
+
+        began = time.monotonic()
+        await lab.fault("kill", member=leader)
+        await top.until(lambda s: f"{leader} is down" in s and "member-down" in s, 5)
+        took = time.monotonic() - began
+        assert took < 3.0, f"it took {took:.1f} s"
+        row = next(row for row in top.glass.text.splitlines()[4:9] if f" {leader} " in row)
+        assert " down " in row
+        assert "leader" not in row
+        await top.until(lambda s: sum("♛ leader" in row for row in s.splitlines()) == 1, 8)
+
+        top.press("r")
+        shown = await top.until(lambda s: "what to do" in s, 3)
+        assert "systemctl start etcd" in shown
+        top.press("\x1b")
+        await top.until(lambda s: "MEMBER" in s, 3)
+
+        top.resize(200, 60)
+        shown = await top.until(lambda s: "ENDPOINT" in s and "what happened" in s, 3)
+        assert len(shown.splitlines()) == 60
+
+        await lab.heal()
+        await top.until(lambda s: "etcd is fine. 3 of 3 members" in s, 20)
+        assert any("member-down" in row and "over" in row for row in top.glass.text.splitlines())
+
+        top.press("t[[")
+        await top.until(lambda s: "as of" in s and "ago" in s, 3)
+        top.press("q")
+        async with asyncio.timeout(5):
+            assert await top.process.wait() == 0
+        await top.gave_back()
+
+
+@pytest.mark.etcd
+async def test_several_clusters_begin_with_the_fleet(lab: Lab, tmp_path: Path) -> None:
+    config = tmp_path / "clusters.toml"
+    config.write_text(
+        f'[clusters.here]\nendpoints = ["{lab.endpoints[0]}"]\n'
+        '[clusters.nowhere]\nendpoints = ["127.0.0.1:9"]\n'
+    )
+    async with terminal("top", "--config", str(config)) as top:
+        shown = await top.until(lambda s: "etcd is fine." in s and "We cannot judge" in s, 15)
+        rows = [row for row in shown.splitlines() if "here" in row or "nowhere" in row]
+        assert ["nowhere" in row for row in rows] == [True, False]
+        top.press("\x1b[B\r")
+        await top.until(lambda s: "MEMBER" in s and "etcd is fine. 3 of 3 members" in s, 3)
+
+
+async def test_sigterm_gives_the_terminal_back() -> None:
+    async with terminal("top", "--endpoints", "127.0.0.1:9") as top:
+        await top.until(lambda s: "We cannot judge this cluster" in s, 15)
+        top.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            assert await top.process.wait() == 143
+        await top.gave_back()
+
+
+async def test_a_terminal_that_knows_letters_only_gets_letters() -> None:
+    async with terminal("top", "--endpoints", "127.0.0.1:9", TERM="linux") as top:
+        shown = await top.until(lambda s: "We cannot judge this cluster" in s, 15)
+        assert shown.isascii()
+
+
+async def test_without_a_terminal_it_names_watch() -> None:
+    ran = await run("top")
+
+    assert (ran.code, ran.out) == (64, "")
+    assert ran.err == (
+        "etcdscope: top needs a terminal that has a screen; etcdscope watch tells the same in"
+        " lines.\n"
+    )
+
+
+async def test_a_terminal_without_a_screen_names_watch() -> None:
+    async with terminal("top", TERM="dumb") as top:
+        await top.until(lambda s: "etcdscope watch" in s.replace("\n", " "), 10)
+
+
+# --- a running agent -----------------------------------------------------------------------------
+
+
+@pytest.mark.etcd
+async def test_it_shows_what_a_running_agent_sees_and_says_when_it_is_gone(lab: Lab) -> None:
+    async with agent(lab.endpoints[0]) as served:
+        await served.judged("ok")
+        async with terminal("top", "--agent", served.url) as top:
+            await top.until(lambda s: "etcd is fine. 3 of 3 members" in s, 10)
+            leader = await lab.leader()
+            await lab.fault("kill", member=leader)
+            await top.until(lambda s: f"{leader} is down" in s and "member-down" in s, 6)
+            top.press("\r")
+            shown = await top.until(lambda s: "what happened" in s, 3)
+            assert "not member-frozen" in shown
+            top.press("\x1b")
+            await lab.heal()
+            await top.until(lambda s: "etcd is fine." in s and "member-down" in s, 20)
+
+            await served.run.end(signal.SIGTERM, within_s=5)
+            await top.until(lambda s: "the agent tells nothing" in s and "last seen" in s, 8)
+
+
+async def test_an_agent_that_wants_its_token_says_how() -> None:
+    async with agent("127.0.0.1:9", ETCDSCOPE_TOKEN="kein-wort") as served:
+        async with terminal("top", "--agent", served.url) as top:
+            await top.until(lambda s: "set ETCDSCOPE_TOKEN" in s.replace("\n", ""), 10)
+            assert await top.process.wait() == 1
+        async with terminal("top", "--agent", served.url, ETCDSCOPE_TOKEN="kein-wort") as top:
+            await top.until(lambda s: "We cannot judge this cluster" in s, 10)
+
+
+async def test_where_no_agent_is_that_is_said() -> None:
+    async with terminal("top", "--agent", "http://127.0.0.1:9") as top:
+        shown = await top.until(lambda s: "127.0.0.1:9" in s, 10)
+        assert "Traceback" not in shown
+        assert await top.process.wait() == 1
