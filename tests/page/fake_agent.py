@@ -1,4 +1,4 @@
-"""Serves the page and what is made up in ``told``; its word can be changed, broken off and stopped."""
+"""Serves the page, and in place of an agent's word what is made up in ``told``."""
 
 import asyncio
 import json
@@ -6,20 +6,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from tests.page import told
 
-import etcdscope.surfaces.web
+from etcdscope.surfaces.web import assets, learning
+from etcdscope.surfaces.web.routes import BASE
 
-PAGE = Path(etcdscope.surfaces.web.__file__).parent / "page"
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-    " font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none';"
-    " form-action 'none'; frame-ancestors 'none'"
-)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -31,7 +25,6 @@ class FakeAgent:
     token: str = ""
     started: float = field(default_factory=time.time)
     charts: tuple[tuple[str, str, str, str, float | None], ...] = told.CHARTS
-    catalogue: list[told.Json] = field(default_factory=list)
     registry: told.Json | None = None
     slow: float = 0.0
     numbers: int = 0
@@ -62,11 +55,12 @@ class FakeAgent:
     async def open(self, port: int = 0) -> AsyncIterator[str]:
         """Serve for the length of the block; gives the URL."""
         app = web.Application(middlewares=[self._guard])
-        base = "/api/v1"
+        base, files = BASE, assets.read()
         app.add_routes(
             [
-                web.get("/", self._asset),
-                web.get("/assets/{path:.+}", self._asset),
+                web.get("/", assets.shell(files)),
+                web.get("/assets/{path:.+}", assets.part(files)),
+                *(web.get(base + one.path, one.handler()) for one in learning.routes()),
                 web.get(f"{base}/events", self._events),
                 web.get(f"{base}/clusters", self._clusters),
                 web.get(f"{base}/clusters/{{key}}", self._cluster),
@@ -78,8 +72,7 @@ class FakeAgent:
                 web.get(f"{base}/clusters/{{key}}/incidents", self._incidents),
                 web.get(f"{base}/clusters/{{key}}/incidents/{{id:.+}}", self._incident),
                 web.get(f"{base}/clusters/{{key}}/registry", self._registry),
-                web.get(f"{base}/catalogue", self._catalogue),
-                web.get(f"{base}/explain", self._explain),
+                web.get(f"{base}/clusters/{{key}}/registry/diff", self._diff),
             ]
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
@@ -99,15 +92,6 @@ class FakeAgent:
         if self.slow and request.path.startswith("/api/"):
             await asyncio.sleep(self.slow)
         return await handler(request)
-
-    async def _asset(self, request: web.Request) -> web.StreamResponse:
-        path = PAGE / request.match_info.get("path", "index.html")
-        if not path.is_file():
-            raise web.HTTPNotFound
-        answer = web.FileResponse(path)
-        answer.headers["Content-Security-Policy"] = POLICY
-        answer.headers["Cache-Control"] = "private, no-cache"
-        return answer
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -196,11 +180,8 @@ class FakeAgent:
             return web.json_response(why, status=404)
         return web.json_response(self.registry)
 
-    async def _catalogue(self, _: web.Request) -> web.Response:
-        return web.json_response({"causes": self.catalogue})
-
-    async def _explain(self, request: web.Request) -> web.Response:
-        return web.json_response({"error": "Nothing is known of that."}, status=404)
+    async def _diff(self, _: web.Request) -> web.Response:
+        return web.json_response(told.diff(time.time()))
 
 
 def fleet(count: int, now: float | None = None) -> dict[str, told.Cluster]:
@@ -222,6 +203,7 @@ async def main() -> None:
     now = time.time()
     agent = FakeAgent({"prod-eu-1": told.Cluster("prod-eu-1", now), **fleet(30)})
     sick = agent.clusters["sick"] = told.Cluster("sick", now, "critical")
+    agent.registry = told.registry(now)
     agent.clusters["five"] = told.Cluster("five", now, members=5)
     sick.incidents = [told.slow_disk(sick, now - 240), told.slow_disk(sick, now - 3000, now - 2900)]
     async with agent.open(2399) as url:

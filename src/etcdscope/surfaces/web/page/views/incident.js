@@ -89,12 +89,24 @@ function Do({ incident }) {
 const SIGNS = { "first-sign": "unknown", opened: "warning", changed: "info", effect: "info", verdict: "info", closed: "over" };
 const WORDS = { "first-sign": "first sign", opened: "told", changed: "more is known", effect: "effect", verdict: "verdict", closed: "over" };
 
+/** The verdict is told again whenever a member's row changes; its words are worth a line once. */
+function told(story = []) {
+  let last = "";
+  return story.filter((moment) => {
+    if (moment.event !== "verdict") return true;
+    const again = moment.say === last;
+    last = moment.say;
+    return !again;
+  });
+}
+
 function Story({ story }) {
+  const moments = useMemo(() => told(story), [story]);
   return html`<section aria-labelledby="h-story"><h2 id="h-story">What happened</h2>
-    <ol class="story">${(story ?? []).map((moment, i) => html`<li key=${i} class=${`is-${moment.event}`}>
+    <ol class="story">${moments.map((moment, i) => html`<li key=${i} class=${`is-${moment.event}`}>
       <time class="tnum" dateTime=${new Date(moment.at * 1000).toISOString()}>${clock(moment.at)}</time>
       <i aria-hidden="true"></i>
-      <div><span class="story-word">${WORDS[moment.event] ?? moment.event}</span><p>${moment.say}</p></div>
+      <div><span class="story-word">${WORDS[moment.event] ?? moment.event}</span><p>${moment.say.replace(/^First sign: /, "")}</p></div>
     </li>`)}</ol>
   </section>`;
 }
