@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -331,6 +333,8 @@ def test_a_password_may_stand_in_a_file_of_its_own(
         ("[limits.wal-fsync-slow]\nwarn = 1", None, "warning may be meant"),
         ("[agent", None, "is not TOML"),
         ('[agent]\nwebhook = ["nowhere"]', None, "write http(s)://host:port"),
+        ("[clusters.'prod/eu']", None, "a name is made of letters, digits"),
+        ("[clusters.'']", None, "a name is made of letters, digits"),
     ],
 )
 def test_a_mistake_in_the_file_is_told_with_its_place(
@@ -345,6 +349,71 @@ def test_a_mistake_in_the_file_is_told_with_its_place(
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no such file or directory; give a TOML file"):
         read(tmp_path / "nope.toml")
+
+
+TWO = """
+    [clusters.a]
+    endpoints = ["10.0.0.1:2379"]
+    labels = { site = "north" }
+    logs = { m1 = "/var/log/etcd.log" }
+    [clusters.b]
+    endpoints = ["https://10.1.0.1:2379"]
+    user = "root:geheim"
+    [limits.wal-fsync-slow]
+    warning = 0.2
+    [agent]
+    listen = "127.0.0.1:9999"
+"""
+
+
+def test_all_clusters_of_a_file_are_watched_at_once(
+    filed: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What etcdctl is told means one cluster: no other must get its password.
+    monkeypatch.setenv("ETCDCTL_USER", "somebody:else")
+    monkeypatch.setenv("ETCDCTL_ENDPOINTS", "10.9.9.9:2379")
+
+    settings, _ = settings_of(Cluster(config=filed(TWO)), agent=True, fleet=True)
+    a, b = settings.clusters
+
+    assert (a.name, b.name) == ("a", "b")
+    assert (a.access.endpoints, b.access.endpoints) == (
+        ("http://10.0.0.1:2379",), ("https://10.1.0.1:2379",),
+    )  # fmt: skip
+    assert (a.access.security.user, b.access.security.user) == ("", "root")
+    assert (a.labels, b.labels) == ({"site": "north"}, {})
+    assert ([log.named for log in a.logs], b.logs) == (["m1"], ())
+    assert a.limits["wal-fsync-slow"] == b.limits["wal-fsync-slow"]
+    assert settings.listen == "127.0.0.1:9999"
+
+
+def test_one_of_several_clusters_can_be_chosen(filed: Callable[[str], Path]) -> None:
+    settings, _ = settings_of(Cluster(config=filed(TWO), cluster="b"), agent=True, fleet=True)
+
+    assert not settings.also
+    assert settings.name == "b"
+
+
+@pytest.mark.parametrize(
+    ("said", "more", "complaint"),
+    [
+        (Cluster(endpoints=["10.0.0.9:2379"]), {}, "--endpoints speaks of one cluster"),
+        (Cluster(node_exporter=["m1=http://h:9100"]), {}, "--node-exporter speaks of one cluster"),
+        (Cluster(), {"log": ["m1=-"]}, "--log speaks of one cluster"),
+        (Cluster(), {"record": Path("file")}, "--record speaks of one cluster"),
+    ],
+)
+def test_what_speaks_of_one_cluster_is_refused_for_several(
+    said: Cluster, more: dict[str, Any], complaint: str, filed: Callable[[str], Path]
+) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        settings_of(replace(said, config=filed(TWO)), fleet=True, **more)
+
+
+def test_one_of_several_clusters_must_say_where_it_is(filed: Callable[[str], Path]) -> None:
+    path = filed('[clusters.a]\n[clusters.b]\nendpoints = ["10.0.0.1:2379"]')
+    with pytest.raises(SettingsError, match=r"clusters.a: give endpoints, or discovery-srv"):
+        settings_of(Cluster(config=path), fleet=True)
 
 
 def test_a_hyphen_in_a_file_is_a_hyphen_in_a_flag(filed: Callable[[str], Path]) -> None:

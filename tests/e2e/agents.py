@@ -1,8 +1,9 @@
 """A real ``etcdscope serve``, and a receiver of its messages."""
 
 import asyncio
+import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,13 @@ class Agent:
         ):
             return answer.status, await answer.text(), dict(answer.headers)
 
+    async def ask(self, path: str) -> dict[str, Any]:
+        """Return what the API says, below ``/api/v1``."""
+        status, text, _ = await self.get(f"/api/v1{path}")
+        assert status == 200, (path, status, text)
+        found: dict[str, Any] = json.loads(text)
+        return found
+
     async def check(self) -> dict[str, Any]:
         """Return what ``/api/v1/check`` says."""
         async with (
@@ -56,10 +64,77 @@ class Agent:
 @asynccontextmanager
 async def agent(endpoints: str, *words: str | Path, **environ: str) -> AsyncIterator[Agent]:
     """Run an agent on a port that the system chooses."""
-    flags = ("--endpoints", endpoints, "--listen", "127.0.0.1:0", *words)
-    async with running("serve", *flags, **environ) as run:
+    async with configured("--endpoints", endpoints, *words, **environ) as served:
+        yield served
+
+
+@asynccontextmanager
+async def configured(*words: str | Path, **environ: str) -> AsyncIterator[Agent]:
+    """Run an agent with these flags, on a port that the system chooses if they name none."""
+    listen = () if "--listen" in words else ("--listen", "127.0.0.1:0")
+    async with running("serve", *listen, *words, **environ) as run:
         await run.until(lambda: _url(run))
         yield Agent(run, _url(run))
+
+
+@dataclass
+class Heard:
+    """What came over the stream of events: name, id and data of each."""
+
+    events: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        """Return the data of the events of that name."""
+        return [data for event, _, data in self.events if event == name]
+
+    @property
+    def last(self) -> int:
+        """Return the id that was seen last."""
+        return max((number for _, number, _ in self.events), default=0)
+
+    async def until(self, holds: Callable[[], object], within_s: float) -> None:
+        """Wait until something holds, looked at with every event."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not holds():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            names = [(name, number) for name, number, _ in self.events]
+            raise AssertionError(f"not within {within_s} s: {names}") from None
+
+    async def listen(self, url: str, last: int | None = None) -> None:
+        """Take events until the stream ends."""
+        headers = {} if last is None else {"Last-Event-ID": str(last)}
+        async with (
+            aiohttp.ClientSession(read_bufsize=2**20) as session,
+            session.get(url, headers=headers) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            fields: dict[str, str] = {}
+            async for raw in answer.content:
+                line = raw.decode().rstrip("\n")
+                if line:
+                    name, _, value = line.partition(": ")
+                    fields[name] = value
+                elif "event" in fields:
+                    number = int(fields.get("id", 0))
+                    self.events.append((fields["event"], number, json.loads(fields["data"])))
+                    fields = {}
+                    self._news.set()
+
+
+@asynccontextmanager
+async def heard(url: str, last: int | None = None) -> AsyncIterator[Heard]:
+    """Listen to a stream of events for the length of the block."""
+    one = Heard()
+    listening = asyncio.create_task(one.listen(url, last))
+    try:
+        yield one
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
 
 
 def _url(run: Running) -> str:

@@ -96,7 +96,7 @@ def schemas() -> dict[str, str]:
 
 
 def test_the_schemas_in_the_repository_are_those_of_the_code() -> None:
-    committed = {path.name: path.read_text() for path in SCHEMAS.glob("*.json")}
+    committed = {path.name: path.read_text() for path in SCHEMAS.glob("*.schema.json")}
 
     assert committed == schemas(), "run python -m tests.model.test_contract, and review the diff"
 
@@ -132,6 +132,13 @@ def test_an_opened_incident_reads_as_the_design_says() -> None:
             {"say": "Replace the disk."},
         ],
     }
+
+
+def test_of_several_clusters_a_line_says_which() -> None:
+    told = effect(incident=INCIDENT)
+    named, plain = (json.loads(contract.line(told, name)) for name in ("prod", ""))
+
+    assert named == plain | {"cluster_name": "prod"}
 
 
 def test_the_order_of_properties_is_stable() -> None:

@@ -114,6 +114,22 @@ def test_watch_tells_one_thing_after_another(width: int | None, shows: Shows) ->
     shows(f"watch-{width or 'piped'}", Telling(UTC).lines(effects(), width))
 
 
+def test_of_several_clusters_each_line_says_which_and_none_speaks_for_another() -> None:
+    telling = Telling(UTC)
+    well = states.effect(EffectKind.VERDICT, states.AT, verdict=states.healthy())
+    trouble = states.effect(EffectKind.OPENED, states.AT, incident=states.LEADER_DOWN)
+
+    told = [
+        "\n".join(line.plain for line in telling.lines([effect], None, name))
+        for effect, name in ((well, "a"), (well, "b"), (well, "a"), (trouble, "b"))
+    ]
+
+    assert "2026-11-22\n06:49:29  ✓ ok        a: etcd is fine." in told[0]
+    assert told[1].startswith("06:49:29  ✓ ok        b: etcd is fine.")  # the day is told once
+    assert not told[2]
+    assert "△ warning   b: m2 is down" in told[3]
+
+
 def test_watch_does_not_repeat_the_runbook_while_the_cause_is_the_same() -> None:
     telling = Telling(UTC)
     first = states.effect(EffectKind.OPENED, states.AT, incident=states.SLOW_DISK)

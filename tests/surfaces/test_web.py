@@ -2,15 +2,18 @@
 
 import asyncio
 import io
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.surfaces.states import AT, IDS, healthy, names
+from yarl import URL
 
 from etcdscope.diagnose.incidents import Followed, Tracking
 from etcdscope.diagnose.step import State
@@ -20,6 +23,7 @@ from etcdscope.model.reading import Observation, Reading
 from etcdscope.model.signal import LOOP_LAG, SINK_DROPPED, SINK_FAILING
 from etcdscope.model.window import Window, slide
 from etcdscope.surfaces.view.watched import Watched
+from etcdscope.surfaces.web import assets
 from etcdscope.surfaces.web.exposition import exposition
 from etcdscope.surfaces.web.server import MOST_BYTES, STALE_SECONDS, ListenError, serving
 
@@ -343,3 +347,242 @@ async def test_logs_want_the_token_too() -> None:
         assert await posted(f"{url}/m1", b"{}") == 401
         assert not taken
         assert await posted(f"{url}/m1", b"{}", token=TOKEN) == 202
+
+
+# --- strangers on this machine, and files ----------------------------------------------------
+
+
+async def asked(url: str, **headers: str) -> Page:
+    """Ask with headers of one's own; nothing is unpacked, so that the text may be bytes."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with (
+        aiohttp.ClientSession(auto_decompress=False) as session,
+        session.get(URL(url, encoded=True), headers=named) as answer,
+    ):
+        text = (await answer.read()).decode(errors="replace")
+        return Page(answer.status, text, dict(answer.headers))
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:2390", 200),
+        ("localhost", 200),
+        ("[::1]:2390", 200),
+        ("evil.example:2390", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("192.0.2.1:2390", 403),
+        ("", 403),
+    ],
+)
+async def test_a_name_that_was_made_to_lead_here_opens_nothing(host: str, status: int) -> None:
+    async with served() as url:
+        page = await asked(f"{url}/api/v1/clusters", Host=host, Accept_Encoding="identity")
+
+    assert page.status == status
+    assert ("etcd is fine" in page.text) == (status == 200)
+
+
+async def test_who_shows_the_token_may_call_it_by_any_name() -> None:
+    async with served(token=TOKEN) as url:
+        status = await _raw(url, b"Authorization: Bearer " + TOKEN.encode() + b"\r\n")
+
+    assert status == b"HTTP/1.1 200 OK"
+
+
+async def test_the_page_is_open_and_what_it_asks_for_is_not() -> None:
+    async with served(token=TOKEN) as url:
+        shell, part, data, stream = [
+            await get(url + path)
+            for path in ("/", "/assets/index.html", "/api/v1/clusters", "/api/v1/events")
+        ]
+
+    assert (shell.status, part.status) == (200, 200)
+    assert (data.status, stream.status) == (401, 401)
+    assert healthy().cluster not in shell.text + part.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/assets/../server.py",
+        "/assets/%2e%2e/server.py",
+        "/assets/..%2fserver.py",
+        "/assets//etc/passwd",
+        "/assets/%2fetc%2fpasswd",
+        "/assets/index.html%00",
+        "/assets/.",
+        "/assets/nope.js",
+    ],
+)
+async def test_no_path_leaves_the_page(path: str) -> None:
+    async with served() as url:
+        page = await asked(url + path)
+
+    assert page.status == 404
+    assert "ListenError" not in page.text
+    assert "root:" not in page.text
+
+
+def test_only_files_of_the_page_are_served(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<!doctype html>" + " " * 2_000)
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor" / "lib.mjs").write_text("export const a = 1;")
+    (tmp_path / ".hidden").write_text("no")
+
+    found = assets.read(tmp_path)
+
+    assert sorted(found) == ["index.html", "vendor/lib.mjs"]
+    assert found["vendor/lib.mjs"].type == "text/javascript"
+    assert found["index.html"].packed
+    assert not found["vendor/lib.mjs"].packed  # it would only grow
+
+
+async def test_every_answer_keeps_browsers_from_harm() -> None:
+    paths = ("/", "/assets/nope", "/healthz", "/metrics", "/api/v1/clusters", "/api/v1/nope")
+    async with served() as url:
+        pages = {path: await get(url + path) for path in paths}
+        stream = await _head(f"{url}/api/v1/events")
+        missed = await get(f"{url}/api/v1/clusters", method="DELETE")
+
+    for headers in (*(page.headers for page in pages.values()), stream, missed.headers):
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert "unsafe" not in headers["Content-Security-Policy"]
+    assert "script-src 'self'" in pages["/"].headers["Content-Security-Policy"]
+    assert "script-src" not in pages["/api/v1/clusters"].headers["Content-Security-Policy"]
+    assert stream["Content-Type"] == "text/event-stream"
+
+
+async def _head(url: str) -> dict[str, str]:
+    """Return the headers of a stream that would not end."""
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return dict(answer.headers)
+
+
+# --- bytes that need not be sent -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/clusters/default", "/api/v1/openapi.json"])
+async def test_what_a_client_has_is_not_sent_again(path: str) -> None:
+    async with served() as url:
+        first = await asked(url + path)
+        again = await asked(url + path, If_None_Match=first.headers["Etag"])
+        strong = first.headers["Etag"].removeprefix("W/")
+        one_of_two = await asked(url + path, If_None_Match=f'"other", {strong}')
+        other = await asked(url + path, If_None_Match='"other"')
+
+    assert [p.status for p in (first, again, one_of_two, other)] == [200, 304, 304, 200]
+    assert again.text == ""
+    assert again.headers["Etag"] == first.headers["Etag"]
+    assert "no-cache" in again.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("accepts", "packed"),
+    [("gzip", True), ("deflate, gzip;q=0.5", True), ("gzip;q=0", False), ("identity", False)],
+)
+async def test_it_packs_for_those_who_can_unpack(accepts: str, packed: bool) -> None:
+    async with served() as url:
+        plain = await asked(f"{url}/api/v1/openapi.json", Accept_Encoding="identity")
+        page = await asked(f"{url}/api/v1/openapi.json", Accept_Encoding=accepts)
+
+    assert (page.headers.get("Content-Encoding") == "gzip") == packed
+    assert (len(page.text) < len(plain.text) / 3) == packed
+    assert "Accept-Encoding" in page.headers["Vary"]
+    assert page.headers["Etag"] == plain.headers["Etag"]
+
+
+# --- what is asked wrongly -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "status", "says"),
+    [
+        ("/clusters/nope", 404, "No such cluster is watched"),
+        ("/clusters/default/charts/nope", 404, "No such chart"),
+        ("/clusters/default/incidents/a/b/c", 404, "No such incident"),
+        ("/clusters/default/charts/commits?from=x", 400, "from: expected"),
+        ("/clusters/default/charts/commits?from=nan", 400, "from"),
+        ("/clusters/default/charts/commits?from=-1", 400, "from"),
+        ("/clusters/default/charts/commits?from=1e12", 400, "from"),
+        ("/clusters/default/charts/commits?from=5&to=5", 400, "from (5) must lie before to (5)."),
+        ("/clusters/default/charts/commits?from=0", 400, "31 days apart at most"),
+        ("/clusters/default/charts/commits?step=0", 400, "step"),
+        ("/clusters/default/charts/commits?step=1e9", 400, "step"),
+        ("/clusters/default/charts/commits?colour=red", 400, "There is no parameter colour."),
+        ("/clusters/default/ranges?charts=commits,nope", 404, "No such chart"),
+        ("/clusters/default/incidents?state=maybe", 400, "state"),
+        ("/clusters/default/at", 400, "time"),
+        ("/clusters/default/at?time=4000000000", 400, "time lies ahead"),
+        ("/clusters/default/at?time=5", 404, "No history is kept"),
+        ("/clusters/default/registry", 404, "Nothing was counted"),
+        ("/explain?q=", 400, "q"),
+        ("/explain?q=quorum-lst", 404, "quorum-lost"),
+        ("/events?cluster=nope", 404, "No such cluster"),
+        ("/nope", 404, "openapi.json"),
+    ],
+)
+async def test_a_wrong_question_is_answered_with_a_sentence(
+    question: str, status: int, says: str
+) -> None:
+    async with served() as url:
+        page = await get(f"{url}/api/v1{question}")
+
+    assert page.status == status, page.text
+    assert says in json.loads(page.text)["error"]
+
+
+async def test_a_chart_never_has_more_points_than_a_screen() -> None:
+    async with served() as url:
+        ask = f"{url}/api/v1/clusters/default/charts/commits?from=0&to=2600000&step=1"
+        page = json.loads((await get(ask)).text)
+
+    assert len(page["at"]) <= 2_001
+
+
+# --- several clusters ------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def several(*keys: str) -> AsyncIterator[str]:
+    taken: list[str] = []
+
+    def watched(key: str) -> Watched:
+        def take(member: str, _: bytes) -> int:
+            taken.append(f"{key}/{member}")
+            return len(taken)
+
+        verdict = replace(healthy(), cluster=f"id-of-{key}")
+        return Watched(key, lambda: replace(state(), verdict=verdict), name=key, take=take)
+
+    async with serving("127.0.0.1:0", "", [watched(key) for key in keys], lambda: AT) as (url, _):
+        yield url
+
+
+async def test_of_several_clusters_each_has_its_series_and_its_page() -> None:
+    async with several("a", "b") as url:
+        metrics = (await get(f"{url}/metrics")).text
+        rows = json.loads((await get(f"{url}/api/v1/clusters")).text)["clusters"]
+        one = json.loads((await get(f"{url}/api/v1/clusters/b/check")).text)
+        whole = await get(f"{url}/api/v1/check")
+
+    families = [family.name for family in text_string_to_metric_families(metrics)]
+    assert len(families) == len(set(families))
+    assert 'etcdscope_margin{cluster="id-of-a"}' in metrics
+    assert 'etcdscope_margin{cluster="id-of-b"}' in metrics
+    assert [row["key"] for row in rows] == ["a", "b"]
+    assert one["cluster"]["id"] == "id-of-b"
+    assert whole.status == 404
+    assert "several clusters" in whole.text
+
+
+async def test_of_several_clusters_a_log_says_which() -> None:
+    async with several("a", "b") as url:
+        named = await posted(f"{url}/api/v1/clusters/b/logs/m1", b"{}")
+        unnamed = await posted(f"{url}/api/v1/logs/m1", b"{}")
+        unknown = await posted(f"{url}/api/v1/clusters/c/logs/m1", b"{}")
+
+    assert (named, unnamed, unknown) == (202, 409, 409)

@@ -1,6 +1,6 @@
 """Samples in the file → points and runs for a chart."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Final, NamedTuple
@@ -15,6 +15,7 @@ from etcdscope.store.sampler import SLOT
 from etcdscope.store.series import How, Points, Run, of_histogram, reduced, runs
 
 MOST_POINTS: Final = 50_000
+_PIECE: Final = int(86_400 / SLOT)
 _LOOK_BACK: Final = 12  # slots before the beginning, for the growth up to the first step
 
 
@@ -51,9 +52,20 @@ def draw(
     slots = max(ceil(step / SLOT), ceil((end - begin) / SLOT / MOST_POINTS), 1)
     first = floor(begin / SLOT / slots) * slots
     grid = _Grid(first, max(ceil(end / SLOT / slots) * slots, first + slots), slots)
-    fresh = _fresh_rows(connection, cluster, first, grid.last)
     at = np.arange(first + slots, grid.last + slots, slots) * np.float64(SLOT)
-    return [Points(at, _line(connection, cluster, one, grid, fresh)) for one in wanted]
+    lines: list[list[Floats]] = [[] for _ in wanted]
+    for piece in _pieces(grid):
+        fresh = _fresh_rows(connection, cluster, piece.first, piece.last)
+        for line, one in zip(lines, wanted, strict=True):
+            line.append(_line(connection, cluster, one, piece, fresh))
+    return [Points(at, np.concatenate(line)) for line in lines]
+
+
+def _pieces(grid: _Grid) -> Iterator[_Grid]:
+    """Yield the grid a day or so at a time: a month of a histogram's slots is 100 MB."""
+    length = max(_PIECE // grid.slots, 1) * grid.slots
+    for first in range(grid.first, grid.last, length):
+        yield _Grid(first, min(first + length, grid.last), grid.slots)
 
 
 def _line(

@@ -10,6 +10,8 @@ from etcdscope.surfaces.view.watched import Watched
 
 # Of an agent without a data directory; some hundred incidents.
 REMEMBERED: Final = 2_000
+# Where a history is kept: what may not be written yet.
+UNWRITTEN: Final = 200
 MOST: Final = 1_000
 
 
@@ -18,7 +20,7 @@ class Chronicle:
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
-        self._effects: deque[Effect] = deque(maxlen=REMEMBERED)
+        self._effects: deque[Effect] = deque(maxlen=UNWRITTEN if watched.archive else REMEMBERED)
 
     def tell(self, effects: Sequence[Effect]) -> None:
         """Take what is told."""

@@ -45,6 +45,8 @@ class Glance:
         self._leader, self._since = "", 0.0
         self._foreseen_at = 0.0
         self._forecast: ForecastObject | None = None
+        self._latency: tuple[float | None, ...] = ()
+        self._slot = 0
 
     def summary(self, state: State | None = None) -> SummaryObject:
         """Return the cluster in a row."""
@@ -121,7 +123,7 @@ class Glance:
             "quota_full": QuotaFullObject(early=forecast.early, late=forecast.late)
             if forecast
             else None,
-            "latency": latency(window),
+            "latency": latency(window) if past else self._slots(window),
             "judged_at": window.now or None,
         }
 
@@ -131,6 +133,13 @@ class Glance:
         if leader != self._leader:
             self._leader, self._since = leader, _led_since(state) or 0.0
         return self._since if leader else None
+
+    def _slots(self, window: Window) -> tuple[float | None, ...]:
+        """Return the latencies, found out anew with each slot."""
+        slot = int(window.now / SLOT_SECONDS)
+        if slot != self._slot or not self._latency:
+            self._latency, self._slot = latency(window), slot
+        return self._latency
 
     def _foresee(self, state: State) -> ForecastObject | None:
         if not 0 <= state.window.now - self._foreseen_at < FORESEE_EVERY:

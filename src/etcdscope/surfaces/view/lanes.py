@@ -1,9 +1,9 @@
 """Roles over time, and what happened meanwhile."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from etcdscope.diagnose.step import State
-from etcdscope.model.incident import Incident
+from etcdscope.model.incident import Effect, Incident
 from etcdscope.model.signal import RAFT_STATE
 from etcdscope.model.window import Series
 from etcdscope.store.archive import Archive
@@ -12,7 +12,8 @@ from etcdscope.surfaces.view.cluster import PLANNED
 from etcdscope.surfaces.view.members import marks
 from etcdscope.surfaces.view.shapes import LaneObject, LanesObject, MarkObject, RunObject
 
-ELECTIONS = frozenset({"leader-changed", "leader-missing", "leader-flapping"})
+# What verdicts tell as well, and for every leader.
+ELECTED = frozenset({"leader-changed"})
 # Between two looks at a member's role; a longer silence says nothing about it.
 SILENCE = 10.0
 
@@ -22,9 +23,13 @@ async def lanes(
     archive: Archive | None,
     kept_as: Sequence[str],
     incidents: Iterable[Incident],
+    verdicts: Iterable[Effect],
     span: tuple[float, float],
 ) -> LanesObject:
-    """Return every member's lane, and the marks on them."""
+    """Return every member's lane, and the marks on them.
+
+    ``verdicts``: those of the span, oldest first; they tell of elections.
+    """
     remembered = {m.id: m.name or m.id for m in state.window.memory.members}
     names = {**remembered, **{m.id: m.label for m in state.window.members}}
     mark = marks(names)
@@ -38,7 +43,26 @@ async def lanes(
             )
             lane = LaneObject(member=member, name=names[member], mark=mark[member], runs=objects)
             found.append(lane)
-    return LanesObject(lanes=tuple(found), marks=tuple(map(_mark, incidents)))
+    marked = [_mark(one) for one in incidents if one.cause not in ELECTED]
+    marked += elections(verdicts, names)
+    return LanesObject(lanes=tuple(found), marks=tuple(sorted(marked, key=lambda m: m.at)))
+
+
+def elections(verdicts: Iterable[Effect], names: Mapping[str, str]) -> Iterator[MarkObject]:
+    """Yield a mark for each leader that came after another, or in a later term."""
+    leader, term = "", None
+    for effect in verdicts:
+        said = effect.verdict
+        if said is None or not said.leader:
+            continue
+        later = term is not None and said.term is not None and said.term > term
+        if leader and (said.leader != leader or later):
+            name = effect.names.get(said.leader) or names.get(said.leader, said.leader)
+            say = f"{name} was elected" + (f" (term {said.term})" if said.term else "")
+            yield MarkObject(
+                at=effect.at, end=effect.at, kind="election", id=None, say=say, severity="info"
+            )
+        leader, term = said.leader, said.term
 
 
 async def _runs(
@@ -71,17 +95,10 @@ def grouped(points: Series) -> list[Run]:
 
 
 def _mark(incident: Incident) -> MarkObject:
-    kind = (
-        "planned"
-        if incident.cause in PLANNED
-        else "election"
-        if incident.cause in ELECTIONS
-        else "incident"
-    )
     return MarkObject(
         at=incident.since,
         end=incident.closed_at,
-        kind=kind,  # type: ignore[arg-type]
+        kind="planned" if incident.cause in PLANNED else "incident",
         id=incident.id,
         say=incident.summary,
         severity=str(incident.severity),  # type: ignore[arg-type]

@@ -25,8 +25,8 @@ from etcdscope.store.archive import Archive
 from etcdscope.store.charts import Wanted
 from etcdscope.surfaces.view.chronicle import Chronicle
 
-# What a judgement looks back on: two scrapes and more, and what quantiles are made of.
-LOOKS_BACK: Final = 90.0
+# As far as most signals are kept for judging; what is kept longer is for slow trends.
+LOOKS_BACK: Final = 125.0
 # Without any look for so long there is nothing to judge.
 GAP: Final = 10.0
 # The slots of samples that a moment is made from.

@@ -287,12 +287,15 @@ class LaneObject(Struct, frozen=True, kw_only=True):
 
 
 class MarkObject(Struct, frozen=True, kw_only=True):
-    """Something that happened; ``end`` is null for what goes on. ``id``: of the incident."""
+    """Something that happened; ``end`` is null for what goes on.
+
+    ``id``: of the incident; null for an election, which is told by the verdicts.
+    """
 
     at: float
     end: float | None
     kind: Literal["election", "incident", "planned"]
-    id: str
+    id: str | None
     say: str
     severity: SeverityWord
 

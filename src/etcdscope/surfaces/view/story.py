@@ -42,11 +42,7 @@ def moments(
     ]
     if incident.closed_at is not None:
         found.append(_moment(incident.closed_at, "closed", _end(incident), incident.names))
-    found += [
-        _moment(e.at, "verdict", e.verdict.sentence, incident.names)
-        for e in verdicts
-        if e.verdict and incident.since - 1 <= e.at <= (incident.closed_at or float("inf")) + 5
-    ]
+    found += _standing(incident, verdicts)
     return tuple(sorted(found, key=lambda moment: moment.at))
 
 
@@ -59,6 +55,16 @@ def _moment(
 ) -> MomentObject:
     facts = tuple(evidence_object(e, names) for e in evidence)
     return MomentObject(at=at, event=event, say=say, evidence=facts)  # type: ignore[arg-type]
+
+
+def _standing(incident: Incident, verdicts: Sequence[Effect]) -> Iterator[MomentObject]:
+    """Yield how the cluster stood meanwhile, each time that it reads another way."""
+    last = ""
+    for effect in verdicts:
+        within = incident.since - 1 <= effect.at <= (incident.closed_at or float("inf")) + 5
+        if effect.verdict and within and effect.verdict.sentence != last:
+            last = effect.verdict.sentence
+            yield _moment(effect.at, "verdict", last, incident.names)
 
 
 def _first_sign(incident: Incident) -> str:

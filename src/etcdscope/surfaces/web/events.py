@@ -96,8 +96,11 @@ class _Shown:
 class Hub:
     """Takes what is told, and brings it to all who listen."""
 
-    def __init__(self, glances: Mapping[str, Glance], now: Callable[[], float]) -> None:
+    def __init__(
+        self, glances: Mapping[str, Glance], now: Callable[[], float], at_once: float = AT_ONCE
+    ) -> None:
         self._glances = glances
+        self._at_once = at_once
         self._now = now
         self._began = now()
         # Above every number of an earlier life of ours, so that none is taken for one of these.
@@ -152,7 +155,7 @@ class Hub:
                 if self._due(key, glance):
                     self._show(key, glance)
                     await asyncio.sleep(0)  # judging goes first
-            await asyncio.sleep(AT_ONCE)
+            await asyncio.sleep(self._at_once)
 
     def _due(self, key: str, glance: Glance) -> bool:
         """Return whether the cluster has changed since it was shown, and it is time again."""
@@ -227,11 +230,11 @@ class Hub:
                 yield event.wire
 
 
-async def stream(listener: Listener) -> AsyncIterator[bytes]:
+async def stream(listener: Listener, heartbeat: float = HEARTBEAT) -> AsyncIterator[bytes]:
     """Give what goes over the wire, and a heartbeat where it is still, until it is let go."""
     while not listener.gone:
         try:
-            async with asyncio.timeout(HEARTBEAT):
+            async with asyncio.timeout(heartbeat):
                 await listener.news.wait()
         except TimeoutError:
             yield b": still here\n\n"

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as field_
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -38,14 +39,16 @@ Moment = Annotated[float, Meta(ge=0, le=4_102_444_800)]  # until 2100
 # More points than a screen has columns help nobody.
 MOST_POINTS: Final = 2_000
 USUAL_POINTS: Final = 300
-LONGEST: Final = 400 * DAY
-LONGEST_LANES: Final = 31 * DAY
+# Samples are kept for thirty days, incidents for a year.
+LONGEST: Final = 31 * DAY
 HOUR: Final = 3_600.0
 # Around an incident its charts show how it was before, and after.
 CROP_BEFORE, CROP_AFTER = 60.0, 60.0
 YEAR: Final = 366 * DAY
+LOGS: Final = "logs"  # the source of what logs say
 # Moments of the past that are kept at hand while somebody scrubs.
 MOMENTS: Final = 64
+MOST_WAITING: Final = 8
 
 
 class SpanQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,14 +83,14 @@ class RangeQuery(SpanQuery, frozen=True, forbid_unknown_fields=True):
 class RangesQuery(RangeQuery, frozen=True, forbid_unknown_fields=True):
     """``charts``: ids with commas between; all of them where it is left out."""
 
-    charts: Annotated[str, Meta(max_length=2_000)] = ""
+    charts: Annotated[str, Meta(max_length=2_000, pattern="^[a-z0-9,-]*$")] = ""
 
 
 class IncidentsQuery(SpanQuery, frozen=True, forbid_unknown_fields=True):
     """``state`` and ``cause`` narrow the answer; without ``from`` it looks a week back."""
 
     state: Literal["open", "closed", "all"] = "all"
-    cause: Annotated[str, Meta(max_length=100)] = ""
+    cause: Annotated[str, Meta(max_length=100, pattern="^[a-z0-9-]*$")] = ""
 
 
 class MomentQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -106,6 +109,7 @@ class Past:
     moments: OrderedDict[tuple[str, float], bytes]
     # One moment at a time is put together again: it takes the CPU that judging wants.
     one: asyncio.Semaphore
+    waiting: set[object] = field_(default_factory=set)
 
     # --- over time -------------------------------------------------------------------------------
 
@@ -154,15 +158,17 @@ class Past:
     async def lanes(self, call: Call[SpanQuery]) -> LanesObject:
         """Show roles, and what happened meanwhile."""
         watched = one_of(self.glances, call.names["cluster"]).watched
-        span = call.query.span(self.now(), LONGEST_LANES)
-        incidents = await self.chronicles[watched.key].incidents(*span)
+        span = call.query.span(self.now())
+        chronicle = self.chronicles[watched.key]
+        incidents = await chronicle.incidents(*span)
+        verdicts = await chronicle.verdicts(*span)
         return await lanes.lanes(
-            watched.state(), watched.archive, watched.kept_as(), incidents, span
+            watched.state(), watched.archive, watched.kept_as(), incidents, verdicts, span
         )
 
     # --- incidents -------------------------------------------------------------------------------
 
-    async def incidents(self, call: Call[IncidentsQuery]) -> IncidentsObject:
+    async def incidents(self, call: Call[IncidentsQuery]) -> bytes:
         """List incidents, the newest first."""
         key = one_of(self.glances, call.names["cluster"]).watched.key
         query = call.query
@@ -177,7 +183,7 @@ class Past:
             if query.cause in ("", one.cause)
             and (query.state == "all" or one.open is (query.state == "open"))
         ]
-        return IncidentsObject(incidents=incident_lines(chosen))
+        return await _encoded(lambda: IncidentsObject(incidents=incident_lines(chosen)))
 
     async def incident(self, call: Call[NoQuery]) -> StoryObject:
         """Tell one incident."""
@@ -231,17 +237,23 @@ class Past:
         if when > self.now():
             raise Refusal(400, "time lies ahead; the past ends now.")
         asked = (glance.watched.key, when)
-        async with self.one:
-            known = self.moments.get(asked)
-            if known is None:
-                known = await self._rebuilt(glance, when)
-                if self.now() - when > past.GAP:  # before, it may not all be written yet
-                    self.moments[asked] = known
-            else:
-                self.moments.move_to_end(asked)
-            if len(self.moments) > MOMENTS:
-                self.moments.popitem(last=False)
-        return known
+        if asked in self.moments:
+            self.moments.move_to_end(asked)
+            return self.moments[asked]
+        if len(self.waiting) >= MOST_WAITING:
+            raise Refusal(503, "Several moments are being put together; ask again in a second.")
+        place = object()
+        self.waiting.add(place)
+        try:
+            async with self.one:
+                found = await self._rebuilt(glance, when)
+        finally:
+            self.waiting.discard(place)
+        if self.now() - when > past.GAP:  # before, it may not all be written yet
+            self.moments[asked] = found
+        if len(self.moments) > MOMENTS:
+            self.moments.popitem(last=False)
+        return found
 
     async def _rebuilt(self, glance: Glance, when: float) -> bytes:
         watched = glance.watched
@@ -269,27 +281,27 @@ def _chart(name: str) -> Chart:
     return found
 
 
-async def _encoded(make: Callable[[], RangeObject | RangesObject]) -> bytes:
-    """Make and encode an answer of many numbers outside the loop, which judges."""
+async def _encoded(make: Callable[[], Struct]) -> bytes:
+    """Make and encode a large answer outside the loop, which judges."""
     return await asyncio.to_thread(lambda: msgspec.json.encode(make()))
 
 
 async def _logs(glance: Glance, incident: Incident) -> tuple[LogObject, ...] | None:
-    """Return the log lines around an incident; None where the history has no looks of then."""
+    """Return the log lines around an incident; None where no log was read then, as kept."""
     archive = glance.watched.archive
     if archive is None:
         return None
     span = story.logs_span(incident)
     found: list[LogObject] = []
-    any_sweep = False
+    read = False
     for name in glance.watched.kept_as():
         async for sweep in archive.sweeps(name, span[0], span[1] + 5.0):
-            any_sweep = True
+            read = read or any(reading.source == LOGS for reading in sweep.readings)
             found += story.log_lines((sweep,), span, incident.names)
             if len(found) >= story.MOST_LINES:
                 break
     found.sort(key=lambda one: one.at)
-    return tuple(found[: story.MOST_LINES]) if any_sweep else None
+    return tuple(found[: story.MOST_LINES]) if read else None
 
 
 def routes(

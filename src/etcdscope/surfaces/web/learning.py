@@ -22,7 +22,8 @@ _BENCHMARKS: Final = (
 class ExplainQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``q``: a cause, a signal, a metric, an error of etcd, a word, or a whole log line."""
 
-    q: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    # A line of HTTP takes 8190 bytes, and a character up to twelve of them.
+    q: Annotated[str, Meta(min_length=1, max_length=600)]
 
 
 class PageObject(Struct, frozen=True, kw_only=True):

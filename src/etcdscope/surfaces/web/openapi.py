@@ -186,7 +186,10 @@ def _taking(named: Sequence[str]) -> dict[str, Any]:
         "operationId": "-".join(("logs", *named)),
         "summary": "Takes lines of a member's log, as they are.",
         "parameters": [_in_path(name) for name in named],
-        "requestBody": {"required": True, "content": {"application/x-ndjson": lines}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-ndjson": lines, "application/json": {"schema": {}}},
+        },
         "responses": {
             "202": {
                 "description": "How many lines were taken.",
