@@ -21,6 +21,8 @@ ARGS = [
 ]
 # What the page cannot keep a browser from saying: that an answer was none.
 _EXPECTED = re.compile(r"^Failed to load resource: ")
+# All that axe has rules for, but nothing of what is well: that is most of its time.
+_JUDGED = {"resultTypes": ["violations"]}
 Theme = Literal["light", "dark"]
 
 
@@ -58,7 +60,7 @@ class Look:
 
     async def barriers(self) -> list[str]:
         """Return what axe finds serious or critical, with the elements."""
-        found = await Axe().run(self.page)
+        found = await Axe().run(self.page, options=_JUDGED)
         return [
             f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}"
             for one in found.response["violations"]

@@ -60,7 +60,12 @@ class FakeAgent:
             [
                 web.get("/", assets.shell(files)),
                 web.get("/assets/{path:.+}", assets.part(files)),
-                *(web.get(base + one.path, one.handler()) for one in learning.routes()),
+                *(
+                    web.get(base + one.path, one.handler())
+                    for one in learning.routes()
+                    if one.path != "/benchmarks"
+                ),
+                web.get(f"{base}/benchmarks", self._benchmarks),
                 web.get(f"{base}/events", self._events),
                 web.get(f"{base}/clusters", self._clusters),
                 web.get(f"{base}/clusters/{{key}}", self._cluster),
@@ -180,6 +185,9 @@ class FakeAgent:
             return web.json_response(why, status=404)
         return web.json_response(self.registry)
 
+    async def _benchmarks(self, _: web.Request) -> web.Response:
+        return web.json_response({"markdown": told.MEASURED})
+
     async def _diff(self, _: web.Request) -> web.Response:
         return web.json_response(told.diff(time.time()))
 
@@ -193,7 +201,7 @@ def fleet(count: int, now: float | None = None) -> dict[str, told.Cluster]:
     for i in range(count):
         key = f"{('prod', 'stage', 'edge')[i % 3]}-{zones[i % len(zones)]}-{i:03}"
         labels = {"zone": zones[i % 3], "tier": ("prod", "stage", "edge")[i % 3]}
-        level = words[(i * 7) % len(words)]
+        level = words[i % len(words)]
         found[key] = told.Cluster(key, now, level, 5 if i % 5 == 0 else 3, labels)
     return found
 

@@ -23,6 +23,23 @@ CHARTS: tuple[tuple[str, str, str, str, float | None], ...] = (
     ("db-in-use", "space", "In use", "ratio", None),
 )
 
+MEASURED = """# What was measured
+
+All figures come from `the commands` shown, **which** anyone can *repeat*; see [more](more.md).
+
+```
+make bench   # all of it
+```
+
+- told: any page
+- cause: a page with
+  a right name
+
+| fault | seconds |
+|---|---:|
+| kill-leader | 0.4 |
+"""
+
 
 def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
