@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, CDPSession, Page, async_playwright
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
@@ -82,7 +82,7 @@ class Looks:
     async def at(
         self,
         url: str,
-        where: str = "",
+        where: str | None = "",
         *,
         size: tuple[int, int] = DESKTOP,
         theme: Theme = "light",

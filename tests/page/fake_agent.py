@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from tests.page import told
+from tests.page import censuses, stories, told
 
 from etcdscope.surfaces.web import assets, learning
 from etcdscope.surfaces.web.routes import BASE
@@ -140,17 +141,20 @@ class FakeAgent:
 
     async def _lanes(self, request: web.Request) -> web.Response:
         query = request.query
-        return web.json_response(
-            self._of(request).lanes(float(query["from"]), float(query["to"]))
-        )
+        return web.json_response(self._of(request).lanes(float(query["from"]), float(query["to"])))
 
     async def _charts(self, request: web.Request) -> web.Response:
         self._of(request)
-        names = ("id", "family", "title", "unit")
         rows = [
-            dict(zip(names, one[:4], strict=True))
-            | {"limit": one[4] and {"value": one[4], "say": "warning"}, "kind": "line"}
-            for one in self.charts
+            {
+                "id": name,
+                "family": family,
+                "title": title,
+                "unit": unit,
+                "limit": limit and {"value": limit, "say": "warning"},
+                "kind": "line",
+            }
+            for name, family, title, unit, limit in self.charts
         ]
         return web.json_response({"charts": rows})
 
@@ -176,7 +180,7 @@ class FakeAgent:
         cluster = self._of(request)
         for one in cluster.incidents:
             if one["incident"] == request.match_info["id"]:
-                return web.json_response(told.followed(cluster, one))
+                return web.json_response(stories.followed(cluster, one))
         return web.json_response({"error": "No such incident is known."}, status=404)
 
     async def _registry(self, request: web.Request) -> web.Response:
@@ -189,7 +193,7 @@ class FakeAgent:
         return web.json_response({"markdown": told.MEASURED})
 
     async def _diff(self, _: web.Request) -> web.Response:
-        return web.json_response(told.diff(time.time()))
+        return web.json_response(censuses.diff(time.time()))
 
 
 def fleet(count: int, now: float | None = None) -> dict[str, told.Cluster]:
@@ -211,11 +215,14 @@ async def main() -> None:
     now = time.time()
     agent = FakeAgent({"prod-eu-1": told.Cluster("prod-eu-1", now), **fleet(30)})
     sick = agent.clusters["sick"] = told.Cluster("sick", now, "critical")
-    agent.registry = told.registry(now)
+    agent.registry = censuses.registry(now)
     agent.clusters["five"] = told.Cluster("five", now, members=5)
-    sick.incidents = [told.slow_disk(sick, now - 240), told.slow_disk(sick, now - 3000, now - 2900)]
+    sick.incidents = [
+        stories.slow_disk(sick, now - 240),
+        stories.slow_disk(sick, now - 3000, now - 2900),
+    ]
     async with agent.open(2399) as url:
-        print(url)
+        sys.stdout.write(f"{url}\n")
         while True:
             await asyncio.sleep(1)
             for key, cluster in agent.clusters.items():

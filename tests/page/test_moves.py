@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from tests.page import told
+from tests.page import stories, told
 from tests.page.conftest import Look, Looks
 from tests.page.fake_agent import FakeAgent, fleet
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 async def agent() -> AsyncIterator[str]:
     made_up = fleet(8)
     sick = made_up["sick"] = told.Cluster("sick", time.time(), "critical")
-    sick.incidents = [told.slow_disk(sick, time.time() - 200)]
+    sick.incidents = [stories.slow_disk(sick, time.time() - 200)]
     async with FakeAgent(made_up).open() as url:
         yield url
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from tests.etcd.servers import free_port
-from tests.page import told
+from tests.page import stories, told
 from tests.page.conftest import PHONE, Looks
 from tests.page.fake_agent import FakeAgent
 
@@ -81,7 +81,7 @@ async def test_an_agent_that_goes_away_is_missed_and_found_again(looks: Looks, p
         agent.started = time.time()
         cluster = agent.clusters["prod"]
         cluster.level = "critical"
-        cluster.incidents = [told.slow_disk(cluster, time.time() - 3)]
+        cluster.incidents = [stories.slow_disk(cluster, time.time() - 3)]
         async with agent.open(port):
             await look.sees("Writes are slow", within_ms=9_000)
             await look.page.get_by_role("alert").wait_for(state="detached")
@@ -105,7 +105,7 @@ async def test_what_is_told_while_one_looks_is_shown(looks: Looks) -> None:
         await look.sees("etcd is fine.")
         await asyncio.sleep(0.3)
         cluster.leader, cluster.term, cluster.now = 1, 15, time.time()
-        incident = told.slow_disk(cluster, time.time() - 1)
+        incident = stories.slow_disk(cluster, time.time() - 1)
         incident["severity"] = "warning"
         cluster.incidents = [incident]
         agent.show("prod")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
-from tests.page import told
+from tests.page import censuses, stories, told
 from tests.page.conftest import DESKTOP, PHONE, Look, Looks, Theme
 from tests.page.fake_agent import FakeAgent, fleet
 
@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 NOW = time.time()
 SICK = told.Cluster("sick", NOW, "critical")
 SICK.incidents = [
-    told.slow_disk(SICK, NOW - 200),
-    told.slow_disk(SICK, NOW - 7000, NOW - 6900),
+    stories.slow_disk(SICK, NOW - 200),
+    stories.slow_disk(SICK, NOW - 7000, NOW - 6900),
 ]
 INCIDENT = quote(SICK.incidents[0]["incident"], safe="")
 OVER = quote(SICK.incidents[1]["incident"], safe="")
@@ -57,7 +57,6 @@ VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
             "m2 writes as quickly as ever",
             "Status and /debug/vars of m1 answer within 2 ms",
             "slow fdatasync took 412.1ms",
-            "not delivered",
             "Writes are slow: m1 waits 210 ms for its WAL disk",
             "another writer",
         ),
@@ -99,14 +98,12 @@ LOOKS: dict[str, tuple[tuple[int, int], Theme]] = {
 async def agent() -> AsyncIterator[str]:
     made_up = {"prod-eu-1": told.Cluster("prod-eu-1", NOW), **fleet(9, NOW), "sick": SICK}
     made_up["five"] = told.Cluster("five", NOW, members=5)
-    async with FakeAgent(made_up, registry=told.registry(NOW)).open() as url:
+    async with FakeAgent(made_up, registry=censuses.registry(NOW)).open() as url:
         yield url
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=[*LOOKS])
-async def look(
-    request: pytest.FixtureRequest, looks: Looks, agent: str
-) -> AsyncIterator[Look]:
+async def look(request: pytest.FixtureRequest, looks: Looks, agent: str) -> AsyncIterator[Look]:
     size, theme = LOOKS[request.param]
     async with looks.at(agent, "#/fleet", size=size, theme=theme) as opened:
         yield opened

@@ -143,10 +143,8 @@ function Logs({ logs, read }) {
 }
 
 function Others({ data, cluster }) {
-  const { told = [], similar = [] } = data;
+  const { similar } = data;
   return html`
-    ${told.length > 0 && html`<section aria-labelledby="h-told"><h2 id="h-told">Who was told</h2>
-      <ul class="told-list">${told.map((one, i) => html`<li key=${i}><span class="tnum">${clock(one.at)}</span> ${one.sink}${one.ok ? "" : html` <span class="word is-warning">not delivered</span>`}</li>`)}</ul></section>`}
     ${similar.length > 0 && html`<section aria-labelledby="h-similar"><h2 id="h-similar">${plural(similar.length, "time")} before</h2>
       <ul class="similar">${similar.map((one) => html`<li key=${one.id}><a href=${link(["c", cluster, "incident", one.id])}><span class="tnum faint">${day(one.opened_at)} ${clock(one.opened_at)}</span> ${one.summary}${one.closed_at && html` <span class="faint tnum">${duration(one.closed_at - one.opened_at)}</span>`}</a></li>`)}</ul></section>`}`;
 }
