@@ -14,9 +14,10 @@ from etcdscope.diagnose.step import State, step
 from etcdscope.engine import GRACE, LEFT_FOR, TICK, Engine
 from etcdscope.model.cluster import Member, MemberList
 from etcdscope.model.incident import Effect
+from etcdscope.model.memory import Memory, Remembered
 from etcdscope.model.ports import Pace, Source, Sweep
 from etcdscope.model.reading import Failure, Observation, Reading
-from etcdscope.model.signal import LOOP_LAG, MEMBER_LIST, SINK_FAILING
+from etcdscope.model.signal import LOOP_LAG, MEMBER_LIST, MEMORY, SINK_FAILING
 
 T0 = 1_795_330_000.0
 HALF_A_SECOND = Pace(cadence=0.5, patience=1.0)
@@ -253,6 +254,32 @@ def test_member_that_is_listed_is_looked_at_and_one_that_is_removed_is_not() -> 
     assert there[-1] < 4.0
     assert ("status", M2) not in watching.engine.state.window.looks
     assert source.times(M1)[-1] == 8.0
+
+
+def test_members_of_an_earlier_life_are_looked_at_where_the_one_that_was_named_is_down() -> None:
+    known = Memory(
+        home="c1",
+        endpoints=(M1,),
+        members=(Remembered("a1", "m1", (), (M1,)), Remembered("a2", "m2", (), (M2,))),
+    )
+
+    class HalfDown(Fake):
+        async def read(self, endpoint: str, at: float) -> Reading:
+            if endpoint == M1:
+                return Reading.failed(self.name, endpoint, at, Failure.REFUSED)
+            return await super().read(endpoint, at)
+
+    status, members = HalfDown(), HalfDown("members", gives=listed("a2"))
+    watching = Watch(status, members)
+
+    def recall() -> None:
+        watching.engine.receive(Observation(MEMORY, known))
+
+    _run(watching, (1.0, recall), (3.0, lambda: None))
+
+    assert status.times(M2)
+    # Once somebody answers, his list counts and not what is remembered.
+    assert [m.id for m in watching.engine.state.window.members] == ["a2"]
 
 
 def test_first_sweep_is_complete_when_every_look_was_made_once() -> None:

@@ -10,12 +10,15 @@ import pytest
 from tests.surfaces.states import LEADER_DOWN
 from tests.surfaces.watching import BEGAN, readings
 
+from etcdscope import app
 from etcdscope.detect.catalog import DETECTORS
 from etcdscope.diagnose.step import State, step
 from etcdscope.engine import Deliver, Engine
 from etcdscope.etcd.errors import EtcdError
+from etcdscope.etcd.settings import Access
 from etcdscope.fleet import FIRST_PAUSE, LONGEST_PAUSE, Shared, Watching, watch_all
 from etcdscope.model.incident import Effect, EffectKind
+from etcdscope.model.memory import Memory
 from etcdscope.model.ports import Sweep
 from etcdscope.model.reading import Failure
 from etcdscope.model.signal import CLUSTER_ID
@@ -41,12 +44,12 @@ class Still:
 Run = Callable[[Engine, Deliver], None]
 
 
-def opened(clock: Still, *lives: Run | Exception) -> Callable[[Deliver], object]:
+def opened(clock: Still, *lives: Run | Exception) -> Callable[[Deliver, Memory | None], object]:
     """Return what opens an engine: each life goes as it is told, the last for ever."""
     left = list(lives)
 
     @asynccontextmanager
-    async def open_engine(deliver: Deliver) -> AsyncIterator[Engine]:
+    async def open_engine(deliver: Deliver, _: Memory | None) -> AsyncIterator[Engine]:
         life = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(life, Exception):
             raise life
@@ -154,6 +157,23 @@ async def test_the_trouble_of_the_only_one_is_the_agents() -> None:
         await watch_all([bad])
 
     assert failed.value.subgroup(EtcdError)
+
+
+def test_what_ails_ourselves_is_told_with_the_first_cluster_alone() -> None:
+    a, b = (app.Settings(access=Access((f"http://{name}:1",)), name=name) for name in "ab")
+    whole = replace(a, also=(b,))
+
+    def nobody(_: Sequence[Effect], __: State) -> None:
+        """Hear nothing."""
+
+    first, second = (
+        {d.id for d in app._watching(one, whole, Shared(Still()), lambda _: nobody, handed=False)[0]
+         .state.detectors}
+        for one in whole.clusters
+    )  # fmt: skip
+
+    assert first - second == {"monitor-starved"}
+    assert not second - first
 
 
 # --- what goes on ----------------------------------------------------------------------------

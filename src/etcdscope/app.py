@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 5.0
 # Where nothing is wrong it does not wait for anything but the answers.
 CHECK_TICK = 0.05
+# What speaks of us alone. Sinks and store are asked for with one cluster only.
+_OF_CLUSTERS = tuple(d for d in DETECTORS if d.id != "monitor-starved")
 _UNKNOWN = "unknown"  # the cluster, before any member has said which
 
 
@@ -206,22 +208,22 @@ def _watching(
     """Return the watch of one cluster, and what reads its logs (``handed``: over HTTP as well)."""
     alone = len(whole.clusters) == 1
     called = one.name or _UNKNOWN
-    # How our own sinks and store do is told once, with the first cluster.
-    own = (
-        partial(_own_health, shared.history, shared.outbox, shared.clock) if one is whole else None
-    )
+    # How we ourselves do is told once, with the first cluster.
+    first = one is whole
+    own = partial(_own_health, shared.history, shared.outbox, shared.clock) if first else None
+    start = State(DETECTORS if first else _OF_CLUSTERS, one.limits, called=called)
     logs = _logs(one, lambda: watching.state.window) if handed or one.logs else None
     watching = Watching(
         name=one.name,
         called=called,
         shared=shared,
-        opened=lambda deliver: _engine(
-            one, shared.clock, deliver, own=own or tuple, logs=logs, called=called
+        opened=lambda deliver, _memory: _engine(
+            one, shared.clock, deliver, own=own or tuple, logs=logs, start=start
         ),
         given=lambda: _given(one.access),
         tell=named(one.name),
         alone=alone,
-        start=State(DETECTORS, one.limits, called=called),
+        start=start,
     )
     return watching, logs
 
@@ -252,7 +254,7 @@ async def _engine(
     hashes: bool = True,
     own: Callable[[], Iterable[Observation]] = tuple,
     logs: "Logs | None" = None,
-    called: str = _UNKNOWN,
+    start: State | None = None,
 ) -> AsyncIterator[Engine]:
     """Open what it takes to look, and build the engine on it."""
     # 0.2 s, which in the midst of the first look would count as the member's time to answer.
@@ -298,7 +300,7 @@ async def _engine(
         )
         engine = Engine(
             clock=clock,
-            state=State(DETECTORS, settings.limits, called=called),
+            state=start or State(DETECTORS, settings.limits),
             sources=(
                 *_sources(access, client, http, peer, presence=held),
                 *compared,

@@ -8,11 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from etcdscope.diagnose.step import State, step
+from etcdscope.model.cluster import Member
 from etcdscope.model.finding import Finding
 from etcdscope.model.incident import Effect
 from etcdscope.model.ports import Clock, Source, Sweep
 from etcdscope.model.reading import Failure, Observation, Reading
 from etcdscope.model.signal import LOOP_LAG
+from etcdscope.model.window import Window
 from etcdscope.sources.discover import choose
 
 log = logging.getLogger(__name__)
@@ -94,6 +96,11 @@ class Engine:
                 self.judge(woke)
                 self._look_where_needed(group)
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Return the endpoints that it began with."""
+        return self._given
+
     def remember(self, readings: Sequence[Reading]) -> None:
         """Take in what an earlier life of ours had seen, to be judged with the first sweep."""
         self._inbox.extend(readings)
@@ -163,7 +170,7 @@ class Engine:
         }
         answered = left | answered
         failed = {e: look.failure for e, look in status.items() if look.failure is not None}
-        choice = choose(self._given, window.members, answered, failed)
+        choice = choose(self._given, window.members or _remembered(window), answered, failed)
         astray = tuple(
             f"{url} leads to no member that is known: {status[url].detail}"
             for url, member in choice.endpoints.items()
@@ -213,6 +220,11 @@ class Engine:
         except Exception:  # a bug in one source must not blind the others
             log.exception("%s failed on %s", source.name, endpoint)
             return Reading.failed(source.name, endpoint, at, Failure.BUG, "an error of etcdscope")
+
+
+def _remembered(window: Window) -> tuple[Member, ...]:
+    """Return the members of an earlier life of ours: the one that was named may be the one down."""
+    return tuple(Member(m.id, m.name, m.peer_urls, m.client_urls) for m in window.memory.members)
 
 
 def _report_bug(finding: Finding) -> None:

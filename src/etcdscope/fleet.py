@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from etcdscope.store.recording import Recorder
 
 Tell = Callable[[Sequence[Effect], State], None]
-Open = Callable[[Deliver], AbstractAsyncContextManager[Engine]]
+# Takes what is to be given every sweep, and what is remembered of the cluster.
+Open = Callable[[Deliver, "Memory | None"], AbstractAsyncContextManager[Engine]]
 log = logging.getLogger(__name__)
 
 # A watch that failed begins again after so long, and after twice as long each time it fails anew.
@@ -143,7 +144,9 @@ class Watching:
         self.trouble = trouble
 
     async def _watch(self) -> None:
-        async with self._opened(self._deliver) as engine:
+        async with self._opened(self._deliver, self._memory) as engine:
+            # Where it is may only have been found out now.
+            self._memory = self._memory or await self._memories.recall(engine.given, self._claimed)
             self._engine = engine
             engine.state = engine.state.resumed(self.incidents, self._shared.clock.now())
             engine.remember(self._before)

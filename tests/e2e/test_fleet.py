@@ -1,7 +1,6 @@
 """One agent, several real clusters: each is judged by itself, and none stops another."""
 
 import asyncio
-import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -32,7 +31,7 @@ def configuration(at: Path, pair: Pair) -> Path:
     at.write_text(
         f"""
 [clusters.big]
-endpoints = {json.dumps(big.endpoints)}
+endpoints = ["{big.endpoints[0]}"]
 labels = {{ site = "north" }}
 
 [clusters.small]
@@ -117,7 +116,7 @@ async def test_a_crash_of_the_agent_loses_no_incident_of_any_cluster(
     flags = ("--config", configuration(tmp_path / "two.toml", pair), "--data-dir", tmp_path / "d")
     async with configured(*flags) as first:
         await judged(first, WELL)
-        fault = await pair[0].fault("kill", "follower")
+        fault = await pair[0].fault("kill", pair[0].members[0].name)  # the one that is named
         await judged(first, {**WELL, "big": "warning"})
         before = await first.ask("/clusters/big/incidents?state=open")
         await asyncio.sleep(1.5)  # history is about a second behind
@@ -141,3 +140,23 @@ async def test_a_crash_of_the_agent_loses_no_incident_of_any_cluster(
     ]
     assert all("until" in one for one in after["incidents"])
     assert not second.run.events("opened", cause="member-down")
+
+
+@pytest.mark.etcd
+async def test_a_cluster_is_found_by_its_name_where_its_endpoint_is_gone(tmp_path: Path) -> None:
+    """What an earlier life has seen of the members is enough to see them again."""
+    config, data = tmp_path / "one.toml", ("--data-dir", tmp_path / "data")
+    async with Lab.start(LabSpec(members=1, version="3.5", network="loopback")) as lab:
+        config.write_text(f'[clusters.home]\nendpoints = ["{lab.endpoints[0]}"]\n')
+        async with configured("--config", config, *data) as first:
+            await judged(first, {"home": "ok"})
+            assert await first.run.end() == 0
+        config.write_text('[clusters.home]\nendpoints = ["http://127.9.9.9:1"]\n')
+        async with configured("--config", config, *data) as second:
+            found = await judged(second, {"home": "ok"})
+            await second.run.until(
+                lambda: any("127.9.9.9:1 leads to no member" in c for c in second.run.complaints)
+            )
+            assert await second.run.end() == 0
+
+    assert [member["name"] for member in found["home"]["members"]] == ["m1"]

@@ -224,6 +224,36 @@ async def test_the_token_is_asked_for_before_anything_is_said_to_exist() -> None
         assert (await get(f"{url}/healthz")).status == 200
 
 
+@pytest.mark.parametrize("said", [b"\x16\x03\x01\x02\x00", b"GET / HTTP/9.9\r\n\r\n", b"x\r\n\r\n"])
+async def test_what_is_no_http_is_refused_without_a_word_in_the_log(
+    said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served() as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(said)
+        writer.write_eof()
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    assert answer.startswith(b"HTTP/1.0 400") or not answer
+    assert b"Traceback" not in answer
+    assert not caplog.records
+
+
+async def test_an_error_of_ours_is_logged_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> State:
+        raise ValueError("a secret of ours")
+
+    async with serving("127.0.0.1:0", "", [Watched("a", broken)], lambda: AT) as (url, _):
+        page = await get(f"{url}/api/v1/clusters")
+
+    assert page.status == 500
+    assert "secret" not in page.text
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert any(record.exc_info for record in caplog.records)
+
+
 # --- where it listens ------------------------------------------------------------------------
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import hmac
 import ipaddress
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from etcdscope.model.incident import Effect
@@ -31,6 +33,16 @@ _LINES: Final = frozenset({"application/x-ndjson", "application/json"})
 
 # A cluster's key, and what followed from one judgement of it.
 Tell = Callable[[str, Sequence[Effect]], None]
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Return whether an error is ours; what is no HTTP is answered with 400, and no trouble."""
+    failure = record.exc_info[1] if record.exc_info else None
+    return not isinstance(failure, HttpProcessingError)
+
+
+log = logging.getLogger(__name__)
+log.addFilter(_is_ours)
 
 
 class ListenError(Exception):
@@ -64,7 +76,9 @@ async def serving(
     app = web.Application(middlewares=[_guard(token)], client_max_size=MOST_BYTES)
     app.on_response_prepare.append(_harmless)
     app.add_routes(_routes(glances, chronicles, hub, now))
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=log
+    )
     await runner.setup()
     showing = asyncio.create_task(hub.run())
     try:
