@@ -26,7 +26,7 @@ export const HELP = [
   ["/", "search clusters, members, incidents, causes"],
   ["j / k", "next, previous row"],
   ["Enter", "open"],
-  ["g f", "fleet"],
+  ["g", "fleet"],
   ["[ / ]", "earlier, later"],
   ["n", "back to now"],
   ["t", "dark or light"],
