@@ -1,5 +1,6 @@
 """One Chromium for all tests of the page; a new context, with an empty storage, for each look."""
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -45,6 +46,12 @@ class Look:
         """Wait until all these texts can be seen."""
         for text in texts:
             await self.page.get_by_text(text).first.wait_for(timeout=within_ms)
+
+    async def until(self, holds: str, within_s: float = 10.0) -> None:
+        """Wait until an expression holds; the page's own policy lets it wait for no string."""
+        async with asyncio.timeout(within_s):
+            while not await self.page.evaluate(holds):
+                await asyncio.sleep(0.05)
 
     async def text(self) -> str:
         """Return all text that is shown."""

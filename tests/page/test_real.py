@@ -73,7 +73,7 @@ async def test_a_killed_leader_is_seen_within_a_second_of_being_known(
             await look.page.evaluate(WATCH)
             await lab.fault("kill", "leader")
             known = await knew(served, term)
-            await look.page.wait_for_function("Object.keys(window.firsts).length === 4")
+            await look.until("Object.keys(window.firsts).length === 4")
             seen = await look.page.evaluate("window.firsts")
             late = {
                 "role": seen["role"] - known["role"],

@@ -77,6 +77,7 @@ async def test_an_agent_that_goes_away_is_missed_and_found_again(looks: Looks, p
         await look.sees("The agent does not answer.", "This page reconnects by itself.")
         assert await look.barriers() == []
         assert "etcd is fine." in await look.text()  # what was known stays
+        assert await look.page.title() == "prod · Cluster · etcdscope"
 
         agent.started = time.time()
         cluster = agent.clusters["prod"]
@@ -84,6 +85,7 @@ async def test_an_agent_that_goes_away_is_missed_and_found_again(looks: Looks, p
         cluster.incidents = [stories.slow_disk(cluster, time.time() - 3)]
         async with agent.open(port):
             await look.sees("Writes are slow", within_ms=9_000)
+            assert await look.page.title() == "✖ prod · Cluster · etcdscope"
             await look.page.get_by_role("alert").wait_for(state="detached")
 
 

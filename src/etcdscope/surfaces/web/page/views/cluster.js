@@ -19,7 +19,7 @@ import { Failed, Loading } from "../parts/states.js";
 import { Timebar } from "../parts/timebar.js";
 
 // The lanes are asked for again this often; what changes meanwhile comes with the events.
-const LANES_SECONDS = 5;
+const LANES_SECONDS = 10;
 // Of each family so many charts stand open; the others are a click away.
 const FIRST = 2;
 const FAMILIES = ["disk", "raft", "network", "clients", "space", "process", "kubernetes"];
