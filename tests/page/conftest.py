@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -49,9 +50,10 @@ class Look:
 
     async def until(self, holds: str, within_s: float = 10.0) -> None:
         """Wait until an expression holds; the page's own policy lets it wait for no string."""
-        async with asyncio.timeout(within_s):
-            while not await self.page.evaluate(holds):
-                await asyncio.sleep(0.05)
+        deadline = time.monotonic() + within_s
+        while not await self.page.evaluate(holds):
+            assert time.monotonic() < deadline, f"not within {within_s} s: {holds}"
+            await asyncio.sleep(0.05)
 
     async def text(self) -> str:
         """Return all text that is shown."""
