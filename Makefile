@@ -35,12 +35,24 @@ check: $(VENV)/dev ## format, lint, types, rooms, unit tests: two minutes, no ne
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not etcd" $(LANES)
+	$(BIN)/python -m pytest -q -m "not etcd and not browser" $(LANES)
 
 .PHONY: test
-test: check ## check, then the tests that break a real etcd
+test: check browser ## check, then the tests that break a real etcd or look at the page
 	$(BIN)/python -m etcdscope.lab.programs $(PROGRAMS)
-	$(BIN)/python -m pytest -q -m etcd $(LIVE_LANES)
+	$(BIN)/python -m pytest -q -m "etcd or browser" $(LIVE_LANES)
+
+.PHONY: browser
+browser: ## Debian's Chromium, in which the page is tested
+	@if command -v chromium >/dev/null; then exit 0; fi
+	if ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then
+	  echo "the page is tested in Chromium: install it as 'chromium' (Debian: apt-get install chromium) and run make again." >&2
+	  exit 1
+	fi
+	echo "installing Debian's chromium, in which the page is tested" >&2
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null
 
 .PHONY: format
 format: $(VENV)/dev ## let ruff write the code's form

@@ -1,25 +1,20 @@
-"""Serves the page and what is made up in ``told``; its word can be changed, broken off and stopped."""
+"""Serves the page, and in place of an agent's word what is made up in ``told``."""
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from tests.page import told
+from tests.page import censuses, stories, told
 
-import etcdscope.surfaces.web
+from etcdscope.surfaces.web import assets, learning
+from etcdscope.surfaces.web.routes import BASE
 
-PAGE = Path(etcdscope.surfaces.web.__file__).parent / "page"
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-    " font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none';"
-    " form-action 'none'; frame-ancestors 'none'"
-)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -31,7 +26,6 @@ class FakeAgent:
     token: str = ""
     started: float = field(default_factory=time.time)
     charts: tuple[tuple[str, str, str, str, float | None], ...] = told.CHARTS
-    catalogue: list[told.Json] = field(default_factory=list)
     registry: told.Json | None = None
     slow: float = 0.0
     numbers: int = 0
@@ -62,11 +56,17 @@ class FakeAgent:
     async def open(self, port: int = 0) -> AsyncIterator[str]:
         """Serve for the length of the block; gives the URL."""
         app = web.Application(middlewares=[self._guard])
-        base = "/api/v1"
+        base, files = BASE, assets.read()
         app.add_routes(
             [
-                web.get("/", self._asset),
-                web.get("/assets/{path:.+}", self._asset),
+                web.get("/", assets.shell(files)),
+                web.get("/assets/{path:.+}", assets.part(files)),
+                *(
+                    web.get(base + one.path, one.handler())
+                    for one in learning.routes()
+                    if one.path != "/benchmarks"
+                ),
+                web.get(f"{base}/benchmarks", self._benchmarks),
                 web.get(f"{base}/events", self._events),
                 web.get(f"{base}/clusters", self._clusters),
                 web.get(f"{base}/clusters/{{key}}", self._cluster),
@@ -78,8 +78,7 @@ class FakeAgent:
                 web.get(f"{base}/clusters/{{key}}/incidents", self._incidents),
                 web.get(f"{base}/clusters/{{key}}/incidents/{{id:.+}}", self._incident),
                 web.get(f"{base}/clusters/{{key}}/registry", self._registry),
-                web.get(f"{base}/catalogue", self._catalogue),
-                web.get(f"{base}/explain", self._explain),
+                web.get(f"{base}/clusters/{{key}}/registry/diff", self._diff),
             ]
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
@@ -99,15 +98,6 @@ class FakeAgent:
         if self.slow and request.path.startswith("/api/"):
             await asyncio.sleep(self.slow)
         return await handler(request)
-
-    async def _asset(self, request: web.Request) -> web.StreamResponse:
-        path = PAGE / request.match_info.get("path", "index.html")
-        if not path.is_file():
-            raise web.HTTPNotFound
-        answer = web.FileResponse(path)
-        answer.headers["Content-Security-Policy"] = POLICY
-        answer.headers["Cache-Control"] = "private, no-cache"
-        return answer
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -151,17 +141,20 @@ class FakeAgent:
 
     async def _lanes(self, request: web.Request) -> web.Response:
         query = request.query
-        return web.json_response(
-            self._of(request).lanes(float(query["from"]), float(query["to"]))
-        )
+        return web.json_response(self._of(request).lanes(float(query["from"]), float(query["to"])))
 
     async def _charts(self, request: web.Request) -> web.Response:
         self._of(request)
-        names = ("id", "family", "title", "unit")
         rows = [
-            dict(zip(names, one[:4], strict=True))
-            | {"limit": one[4] and {"value": one[4], "say": "warning"}, "kind": "line"}
-            for one in self.charts
+            {
+                "id": name,
+                "family": family,
+                "title": title,
+                "unit": unit,
+                "limit": limit and {"value": limit, "say": "warning"},
+                "kind": "line",
+            }
+            for name, family, title, unit, limit in self.charts
         ]
         return web.json_response({"charts": rows})
 
@@ -187,7 +180,7 @@ class FakeAgent:
         cluster = self._of(request)
         for one in cluster.incidents:
             if one["incident"] == request.match_info["id"]:
-                return web.json_response(told.followed(cluster, one))
+                return web.json_response(stories.followed(cluster, one))
         return web.json_response({"error": "No such incident is known."}, status=404)
 
     async def _registry(self, request: web.Request) -> web.Response:
@@ -196,11 +189,11 @@ class FakeAgent:
             return web.json_response(why, status=404)
         return web.json_response(self.registry)
 
-    async def _catalogue(self, _: web.Request) -> web.Response:
-        return web.json_response({"causes": self.catalogue})
+    async def _benchmarks(self, _: web.Request) -> web.Response:
+        return web.json_response({"markdown": told.MEASURED})
 
-    async def _explain(self, request: web.Request) -> web.Response:
-        return web.json_response({"error": "Nothing is known of that."}, status=404)
+    async def _diff(self, _: web.Request) -> web.Response:
+        return web.json_response(censuses.diff(time.time()))
 
 
 def fleet(count: int, now: float | None = None) -> dict[str, told.Cluster]:
@@ -212,7 +205,7 @@ def fleet(count: int, now: float | None = None) -> dict[str, told.Cluster]:
     for i in range(count):
         key = f"{('prod', 'stage', 'edge')[i % 3]}-{zones[i % len(zones)]}-{i:03}"
         labels = {"zone": zones[i % 3], "tier": ("prod", "stage", "edge")[i % 3]}
-        level = words[(i * 7) % len(words)]
+        level = words[i % len(words)]
         found[key] = told.Cluster(key, now, level, 5 if i % 5 == 0 else 3, labels)
     return found
 
@@ -222,10 +215,14 @@ async def main() -> None:
     now = time.time()
     agent = FakeAgent({"prod-eu-1": told.Cluster("prod-eu-1", now), **fleet(30)})
     sick = agent.clusters["sick"] = told.Cluster("sick", now, "critical")
+    agent.registry = censuses.registry(now)
     agent.clusters["five"] = told.Cluster("five", now, members=5)
-    sick.incidents = [told.slow_disk(sick, now - 240), told.slow_disk(sick, now - 3000, now - 2900)]
+    sick.incidents = [
+        stories.slow_disk(sick, now - 240),
+        stories.slow_disk(sick, now - 3000, now - 2900),
+    ]
     async with agent.open(2399) as url:
-        print(url)
+        sys.stdout.write(f"{url}\n")
         while True:
             await asyncio.sleep(1)
             for key, cluster in agent.clusters.items():

@@ -1,4 +1,4 @@
-"""What an agent tells, made up in the shapes of its API: for views, sizes and times that no lab has."""
+"""What an agent tells of a cluster, made up in the shapes of its API: sizes that no lab has."""
 
 import math
 from collections.abc import Mapping
@@ -22,6 +22,23 @@ CHARTS: tuple[tuple[str, str, str, str, float | None], ...] = (
     ("db-size", "space", "Database", "B", QUOTA),
     ("db-in-use", "space", "In use", "ratio", None),
 )
+
+MEASURED = """# What was measured
+
+All figures come from `the commands` shown, **which** anyone can *repeat*; see [more](more.md).
+
+```
+make bench   # all of it
+```
+
+- told: any page
+- cause: a page with
+  a right name
+
+| fault | seconds |
+|---|---:|
+| kill-leader | 0.4 |
+"""
 
 
 def iso(at: float) -> str:
@@ -170,7 +187,11 @@ class Cluster:
             "promises": [
                 {"id": "simple", "kept": "yes", "say": "3 voters of one version"},
                 {"id": "secure", "kept": "yes", "say": "TLS; certificates last 61 d"},
-                {"id": "fast", "kept": "no" if self.trouble else "unknown", "say": "m1 waits 412 ms for its disk" if self.trouble else "not measured here"},
+                {
+                    "id": "fast",
+                    "kept": "no" if self.trouble else "unknown",
+                    "say": "m1 waits 412 ms for its disk" if self.trouble else "not measured here",
+                },
                 {"id": "reliable", "kept": "yes", "say": "a member may be lost"},
             ],
             "forecast": None,
@@ -223,95 +244,57 @@ class Cluster:
         lanes = []
         for row in rows:
             first = "leader" if row["mark"] == (self.leader + 1) % self.members else "follower"
-            runs = [
+            runs: list[Json] = [
                 {"begin": begin, "end": middle, "role": first},
-                {"begin": middle, "end": middle + 3, "role": "candidate" if row["mark"] == self.leader else "follower"},
+                {
+                    "begin": middle,
+                    "end": middle + 3,
+                    "role": "candidate" if row["mark"] == self.leader else "follower",
+                },
                 {"begin": middle + 3, "end": end, "role": row["role"]},
             ]
-            lanes.append({"member": row["id"], "runs": [r for r in runs if r["role"] != "unknown"]})
+            lanes.append(
+                {
+                    "member": row["id"],
+                    "name": row["name"],
+                    "mark": row["mark"],
+                    "runs": [r for r in runs if r["role"] != "unknown"],
+                }
+            )
         marks = [
-            {"at": middle, "end": None, "kind": "election", "id": "e1", "say": "m1 leads since term 14", "severity": "info"},
-            {"at": begin + 100, "end": begin + 190, "kind": "planned", "id": "p1", "say": "m2 is defragmented", "severity": "info"},
+            {
+                "at": middle,
+                "end": None,
+                "kind": "election",
+                "id": "e1",
+                "say": "m1 leads since term 14",
+                "severity": "info",
+            },
+            {
+                "at": begin + 100,
+                "end": begin + 190,
+                "kind": "planned",
+                "id": "p1",
+                "say": "m2 is defragmented",
+                "severity": "info",
+            },
         ]
         marks += [
-            {"at": _unix(i["since"]), "end": _unix(i["until"]) if "until" in i else None, "kind": "incident", "id": i["incident"], "say": i["summary"], "severity": i["severity"]}
+            {
+                "at": unix(i["since"]),
+                "end": unix(i["until"]) if "until" in i else None,
+                "kind": "incident",
+                "id": i["incident"],
+                "say": i["summary"],
+                "severity": i["severity"],
+            }
             for i in self.incidents
         ]
         return {"lanes": lanes, "marks": marks}
 
 
-def _unix(text: str) -> float:
+def unix(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
-
-
-def slow_disk(cluster: Cluster, since: float, until: float | None = None) -> Json:
-    """Return an incident as ``watch --json`` prints it."""
-    row = cluster.rows[0]
-    return {
-        "at": iso(since),
-        "event": "opened" if until is None else "closed",
-        "incident": f"wal-fsync-slow/member:{row['id']}/{since:.0f}",
-        "cluster": "10e5e39849dab251",
-        "cause": "wal-fsync-slow",
-        "severity": "critical",
-        "subject": {"kind": "member", "member": "m1", "member_id": row["id"]},
-        "summary": "Writes are slow: m1 waits 412 ms for its WAL disk",
-        "confidence": 0.94,
-        "since": iso(since),
-        **({} if until is None else {"until": iso(until), "seconds": until - since, "note": "No write was lost; 312 waited up to 1.4 s."}),
-        "evidence": [
-            {"signal": "wal_fsync_p99", "member": "m1", "value": 0.412, "unit": "s", "limit": 0.1, "source": "etcd_disk_wal_fsync_duration_seconds", "for": True},
-            {"signal": "wal_fsync_p99", "member": "m2", "value": 0.0021, "unit": "s", "limit": 0.1, "source": "etcd_disk_wal_fsync_duration_seconds", "for": False, "says": "m2 writes as quickly as ever"},
-            {"signal": "status_seconds", "member": "m1", "value": 0.002, "unit": "s", "source": "Maintenance.Status", "for": False, "says": "m1 answers quickly: its CPU is not starved"},
-        ],
-        "effects": ["proposals-piling", "leader-flapping"],
-        "ruled_out": [
-            {"cause": "cpu-starved", "by": "Status and /debug/vars of m1 answer within 2 ms"},
-            {"cause": "storage-stalled-together", "by": "m2 and m3 write within 3 ms"},
-        ],
-        "impact": "Writes take six times as long; Kubernetes: deploys are slow, running pods go on",
-        "runbook": [
-            {"say": "See what else writes to that disk.", "run": "iostat -x 1 5"},
-            {"say": "Let another member lead.", "run": "etcdctl --endpoints=https://10.0.0.1:2379 move-leader 2c0ffee"},
-            {"say": "Move the WAL to a disk of its own (--wal-dir), one member after the other."},
-        ],
-        "next_test": "fio on the WAL's disk while m1 does not lead",
-        "alternatives": [
-            {"cause": "disk-shared", "confidence": 0.21, "why": "no host data of m1"},
-        ],
-        "test": {
-            "say": "Look at what other processes write to the disk of m1.",
-            "run": "iotop -obn 3",
-            "then": [{"sees": "another writer", "cause": "disk-shared"}, {"sees": "etcd alone", "cause": "wal-fsync-slow"}],
-        },
-    }
-
-
-def followed(cluster: Cluster, incident: Json) -> Json:
-    """Return what ``/incidents/{id}`` gives."""
-    since = _unix(incident["since"])
-    until = _unix(incident["until"]) if "until" in incident else None
-    evidence = incident["evidence"]
-    story = [
-        {"at": since, "event": "first-sign", "say": "WAL fsync of m1 rises past 100 ms", "evidence": evidence[:1]},
-        {"at": since + 4, "event": "opened", "say": incident["summary"], "evidence": evidence},
-        {"at": since + 9, "event": "effect", "say": "Proposals pile up on m1: 412 wait", "evidence": []},
-        {"at": since + 21, "event": "changed", "say": "Severity is critical now", "evidence": []},
-    ]
-    if until is not None:
-        story.append({"at": until, "event": "closed", "say": incident.get("note", "Over"), "evidence": []})
-    end = until or cluster.now
-    return {
-        "incident": incident,
-        "story": story,
-        "charts": [{"chart": "wal-fsync-p99", "from": since - 60, "to": end + 30}, {"chart": "proposals-pending", "from": since - 60, "to": end + 30}],
-        "logs": [
-            {"at": since + 2.1, "member": "m1", "level": "warn", "message": "slow fdatasync took 412.1ms, expected-duration 1s"},
-            {"at": since + 8.4, "member": "m1", "level": "warn", "message": "leader failed to send out heartbeat on time; took too long, leader is overloaded likely from slow disk"},
-        ],
-        "told": [{"at": since + 4.2, "sink": "alertmanager", "ok": True}, {"at": since + 4.3, "sink": "webhook", "ok": False}],
-        "similar": [{"id": "wal-fsync-slow/old", "opened_at": since - 86_400 * 6, "closed_at": since - 86_400 * 6 + 95, "summary": "Writes are slow: m1 waits 210 ms for its WAL disk"}],
-    }
 
 
 def chart(cluster: Cluster, name: str, span: tuple[float, float], step: float) -> Json:
@@ -323,22 +306,27 @@ def chart(cluster: Cluster, name: str, span: tuple[float, float], step: float) -
     lines = []
     for row in cluster.rows:
         values = [_value(cluster, row, name, base, when) for when in at]
-        lines.append({"member": row["id"], "name": row["name"], "mark": row["mark"], "values": values})
+        lines.append(
+            {name: row[name] for name in ("name", "mark")}
+            | {"member": row["id"], "key": None, "values": values}
+        )
     said = None if limit is None else {"value": limit, "say": "warning from here on"}
-    return {"id": name, "unit": unit, "limit": said, "at": at, "lines": lines, "source": "etcd_x"}
+    return {"id": name, "unit": unit, "limit": said, "at": at, "lines": lines, "source": "history"}
 
 
 def _value(cluster: Cluster, row: Json, name: str, base: float, when: float) -> float | None:
     if cluster.trouble and row["mark"] == 2 and when > cluster.now - 200:
         return None
-    wave = 1 + 0.3 * math.sin(when / 40 + row["mark"]) + 0.2 * math.sin(when / 7.3 * (row["mark"] + 1))
+    wave = (
+        1 + 0.3 * math.sin(when / 40 + row["mark"]) + 0.2 * math.sin(when / 7.3 * (row["mark"] + 1))
+    )
     sick = cluster.trouble and row["mark"] == 0 and when > cluster.now - 240
     if name == "wal-fsync-p99" and sick:
         return 0.36 + 0.05 * math.sin(when)
     if name == "db-size":
-        return 1.0e9 + (when - cluster.now + 90_000) * 3_000 - row["mark"] * 2e6
+        return 1.0e9 + (when - cluster.now + 90_000) * 3_000 - float(row["mark"]) * 2e6
     if name == "db-in-use":
-        return 0.78 - 0.01 * row["mark"]
+        return 0.78 - 0.01 * float(row["mark"])
     return float(base * wave)
 
 

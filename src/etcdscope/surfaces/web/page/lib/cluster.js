@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "./dom.js";
 import { setIncidents, useStore } from "./store.js";
 
 // Links, forecasts and promises come with the whole cluster only.
-const WHOLE_SECONDS = 5;
+const WHOLE_SECONDS = 10;
 const SCRUB_MS = 80;
 
 const summaryOf = (state, key) => state.clusters.get(key);

@@ -3,12 +3,15 @@ import { get, path } from "./api.js";
 import { changed, setClusters, setError, setLink, setTour, state, takeCluster, takeIncident } from "./store.js";
 import { follow } from "./stream.js";
 
-// A browser allows an agent six connections over all its tabs: one that nobody sees gives its up.
+// A browser allows an agent six connections over all its tabs: one that nobody sees gives its up,
+// and asks now and then, so that its title stays true.
 const HIDDEN_MS = 30_000;
+const ASK_MS = 30_000;
 
 let stream = null;
 let wanted = ""; // the cluster whose numbers are wanted every second; empty: all, in summary
 let hidden = 0;
+let asking = 0;
 
 export function start() {
   stop();
@@ -78,6 +81,15 @@ function took(name, said) {
 
 addEventListener("visibilitychange", () => {
   clearTimeout(hidden);
-  if (document.visibilityState === "hidden") hidden = setTimeout(stop, HIDDEN_MS);
-  else if (stream?.stopped && state.link.state !== "denied") open();
+  clearInterval(asking);
+  if (document.visibilityState === "hidden") hidden = setTimeout(rest, HIDDEN_MS);
+  else if (stream?.stopped && state.link.state !== "denied") {
+    setLink("waiting"); // what was missed is loaded when the stream is there
+    open();
+  }
 });
+
+function rest() {
+  stop();
+  asking = setInterval(load, ASK_MS);
+}

@@ -13,7 +13,8 @@ export function useKeys(bindings) {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  const writes = event.target.closest?.("input, textarea, select, dialog");
+  if (event.target.closest?.("dialog")) return; // it has keys of its own
+  const writes = event.target.closest?.("input, textarea, select");
   if (writes && event.key !== "Escape") return;
   const layer = layers.findLast((one) => one[event.key]);
   if (!layer) return;
@@ -25,7 +26,7 @@ export const HELP = [
   ["/", "search clusters, members, incidents, causes"],
   ["j / k", "next, previous row"],
   ["Enter", "open"],
-  ["g f", "fleet"],
+  ["g", "fleet"],
   ["[ / ]", "earlier, later"],
   ["n", "back to now"],
   ["t", "dark or light"],

@@ -17,6 +17,8 @@ const RIGHT = 42;
 const FOLLOW_SECONDS = 5;
 // More values than these do not fit beside a title.
 const MOST_READ = 3;
+// The chart that a drag began in.
+let dragged = null;
 
 /** A live one slides by itself. `member`: whose lines alone; `events`: moments that are marked. */
 export const Chart = memo(({ cluster, chart, from, to, at, live, seconds, member, events, height = HEIGHT }) => {
@@ -157,6 +159,7 @@ class Plot {
     this.names = this.series.names;
     this.u = new uPlot(this.#options(), [[], ...this.series.lines.map(() => [])], this.box);
     this.u.root.setAttribute("aria-hidden", "true");
+    this.u.over.addEventListener("mousedown", () => (dragged = this));
     const [min, max] = this.range();
     this.u.batch(() => {
       this.u.setData([this.series.at, ...this.series.lines.map((line) => line.values)], false);
@@ -211,7 +214,7 @@ class Plot {
   }
 
   #zoom(u) {
-    if (u.select.width < 6) return;
+    if (dragged !== this || u.select.width < 6) return; // the others only follow
     const [from, to] = [u.select.left, u.select.left + u.select.width].map((x) => u.posToVal(x, "x"));
     u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
     zoom(from, to);

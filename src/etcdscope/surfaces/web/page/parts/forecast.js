@@ -4,6 +4,8 @@ import { day, known, size } from "../lib/format.js";
 import { useWidth } from "./lanes.js";
 
 const H = 150;
+// Where nothing is foreseen, the picture ends soon after now.
+const NOTHING_AHEAD = 900;
 const PAD = { top: 14, bottom: 20, left: 46, right: 12 };
 
 /** `past`: [at, bytes] pairs of the largest member; `full`: `{early, late}` in unix seconds. */
@@ -34,7 +36,7 @@ export const Forecast = memo(({ past, quota, full, now, say }) => {
 });
 
 function horizon(full, now) {
-  if (!full) return now + 86_400;
+  if (!full) return now + NOTHING_AHEAD;
   const late = full.late ?? full.early + (full.early - now) * 2;
   return Math.min(late + (late - now) * 0.06, now + (full.early - now) * 4);
 }

@@ -17,6 +17,11 @@ import { Tour } from "./tour.js";
 
 const linkOf = (state) => state.link;
 const onlyOf = (state) => (state.loaded && state.clusters.size === 1 ? [...state.clusters.keys()][0] : "");
+// A tab tells by its title that it wants to be looked at.
+const TITLES = { critical: "✖ ", warning: "△ ", unknown: "? " };
+const RANK = ["critical", "warning", "unknown", "ok"];
+const levelOf = (state, key) => state.clusters.get(key)?.level ?? worst([...state.clusters.values()]);
+const worst = (all) => RANK.find((level) => all.some((one) => one.level === level));
 const ROWS = "main .row-link";
 
 export function Page() {
@@ -84,10 +89,12 @@ function Outlet({ found, route }) {
       () => setError({ status: 0, message: "The agent does not answer, and this view was not loaded yet." }),
     );
   }, [found?.view]);
+  const cluster = found?.params.cluster;
+  const level = useStore(levelOf, cluster);
   useEffect(() => {
-    const name = found?.params.cluster;
-    document.title = [name, found?.view.title, "etcdscope"].filter(Boolean).join(" · ");
-  }, [found?.view, found?.params.cluster]);
+    const said = [cluster, found?.view.title, "etcdscope"].filter(Boolean).join(" · ");
+    document.title = `${TITLES[level] ?? ""}${said}`;
+  }, [found?.view, cluster, level]);
 
   if (!found) return html`<${Empty} title="There is no such page." level="unknown"><a href="#/fleet">Back to the fleet</a><//>`;
   if (bug) return html`<${Failed} error=${{ status: 0, message: `This view has a bug: ${bug.message}` }} again=${forget} />`;

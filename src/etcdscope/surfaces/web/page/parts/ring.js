@@ -18,9 +18,10 @@ const FULL = 2 * Math.PI * (R + 5);
 export const Ring = memo(({ cluster, at }) => {
   const places = placed(cluster.members ?? []);
   const links = (cluster.links ?? []).filter((one) => places.has(one.from) && places.has(one.to));
-  const height = places.size === 1 ? 200 : 336;
+  const rows = [...places.values()].map((place) => place.y);
+  const [top, bottom] = [Math.min(CENTRE[1], ...rows) - R - 34, Math.max(CENTRE[1], ...rows) + R + 20];
   const aside = places.size < 5 ? 36 : 0; // fewer members leave room at the sides
-  return html`<svg class="ring" viewBox="${aside} ${places.size === 1 ? 68 : 0} ${W - 2 * aside} ${height}" role="group" aria-label="Members and the links between them">
+  return html`<svg class="ring" viewBox="${aside} ${top} ${W - 2 * aside} ${bottom - top}" role="group" aria-label="Members and the links between them">
     <g class="links">${links.map((one) => html`<${Link} key=${one.from + one.to} one=${one} places=${places} few=${places.size < 5} cluster=${cluster} />`)}</g>
     ${[...places.values()].map((place) => html`<${Node} key=${place.member.id} place=${place} cluster=${cluster} at=${at} alone=${places.size === 1} />`)}
   </svg>`;
@@ -69,7 +70,7 @@ function Link({ one, places, few, cluster }) {
     <path class="wire" d="M${from}L${to}" />
     <path class="head" d="M0 0-7-3.5-7 3.5Z" transform="translate(${to}) rotate(${(Math.atan2(uy, ux) * 180) / Math.PI})" />
     ${one.state === "cut" && html`<path class="cross" d="m-6-6 12 12m0-12-12 12" transform="translate(${(from[0] + to[0]) / 2} ${(from[1] + to[1]) / 2})" />`}
-    ${says && text && html`<text x=${middle[0] - uy * 13} y=${middle[1] + ux * 13 + 4}>${text}</text>`}
+    ${says && text && one.state !== "unknown" && html`<text x=${middle[0] - uy * 13} y=${middle[1] + ux * 13 + 4}>${text}</text>`}
   </g>`;
 }
 

@@ -15,7 +15,7 @@ export function Top({ route, found, onSearch, onHelp }) {
   const cluster = found?.params.cluster;
   return html`<header class="top">
     <div class="wrap top-in">
-      <a class="brand" href="#/fleet"><svg viewBox="0 0 32 32" width="20" height="20" aria-hidden="true"><path class="tri" d="M16 8 8 23h16z" /><circle class="lead" cx="16" cy="8" r="5" /><circle class="foll" cx="8" cy="23" r="4" /><circle class="foll" cx="24" cy="23" r="4" /></svg><span>etcdscope</span></a>
+      <a class="brand" href="#/fleet" aria-label="etcdscope: all clusters"><svg viewBox="0 0 32 32" width="20" height="20" aria-hidden="true"><path class="tri" d="M16 8 8 23h16z" /><circle class="lead" cx="16" cy="8" r="5" /><circle class="foll" cx="8" cy="23" r="4" /><circle class="foll" cx="24" cy="23" r="4" /></svg><span>etcdscope</span></a>
       <${Crumbs} found=${found} cluster=${cluster} route=${route} />
       ${cluster && html`<${Tabs} cluster=${cluster} path=${found.view.path} at=${route.query.at} />`}
       <span class="grow"></span>

@@ -1,5 +1,5 @@
 // Every cause that is known, and the manual page of each.
-import { html, useState } from "../lib/dom.js";
+import { html } from "../lib/dom.js";
 import { path } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
 import { ask, link } from "../lib/route.js";
@@ -12,7 +12,7 @@ export function View({ params, query }) {
 }
 
 function List({ query }) {
-  const [text, setText] = useState(query.q ?? "");
+  const text = query.q ?? "";
   const { data, error } = useLoad("catalogue");
   if (error && !data) return html`<div class="wrap"><${Failed} error=${error} /></div>`;
   if (!data) return html`<div class="wrap"><${Loading} rows=${7} what="Loading the catalogue" /></div>`;
@@ -22,7 +22,7 @@ function List({ query }) {
   const families = Object.entries(Object.groupBy ? Object.groupBy(shown, (one) => one.family) : grouped(shown));
   return html`<div class="wrap catalogue">
     <h1 class="title">What etcdscope can tell<span class="faint tnum"> ${all.length} causes</span></h1>
-    <div class="fleet-tools" role="search"><label class="filter"><span class="unseen">Filter</span><input type="search" value=${text} placeholder="A cause, or what you see" onInput=${(event) => { setText(event.target.value); ask({ q: event.target.value }, true); }} spellcheck=${false} autocomplete="off" /></label>
+    <div class="fleet-tools" role="search"><label class="filter"><span class="unseen">Filter</span><input type="search" value=${text} placeholder="A cause, or what you see" onInput=${(event) => ask({ q: event.target.value }, true)} spellcheck=${false} autocomplete="off" /></label>
       <${Lookup} text=${text} /></div>
     ${!shown.length && html`<${Empty} title="No cause is called that.">An error message or a metric's name is explained as well: press “Explain”.<//>`}
     ${families.map(([family, list]) => html`<section key=${family} aria-labelledby=${`f-${family}`}><h2 id=${`f-${family}`}>${family}</h2>

@@ -19,7 +19,7 @@ import { Failed, Loading } from "../parts/states.js";
 import { Timebar } from "../parts/timebar.js";
 
 // The lanes are asked for again this often; what changes meanwhile comes with the events.
-const LANES_SECONDS = 5;
+const LANES_SECONDS = 10;
 // Of each family so many charts stand open; the others are a click away.
 const FIRST = 2;
 const FAMILIES = ["disk", "raft", "network", "clients", "space", "process", "kubernetes"];
@@ -95,15 +95,29 @@ function useLanes(key, shown, cluster, incidents, at) {
 }
 
 function fresh(data, seen, cluster, incidents, live) {
-  if (!live) return data;
-  const ids = new Set(data.marks.map((mark) => mark.id));
+  if (!live) return { ...data, marks: withElections(data.marks, elected(data.lanes)) };
   const marks = data.marks.filter((mark) => !incidents.some((one) => one.incident === mark.id));
   for (const one of incidents) marks.push(markOf(one));
-  for (const mark of seen) {
-    const twin = marks.some((one) => one.kind === "election" && Math.abs(unix(one.at) - mark.at) < TWINS_SECONDS);
-    if (!ids.has(mark.id) && !twin) marks.push(mark);
+  return { lanes: data.lanes.map((lane) => upToNow(lane, cluster)), marks: withElections(marks, [...seen, ...elected(data.lanes)]) };
+}
+
+/** Elections that are no incident of their own: where a lane turns into a leader's. */
+function elected(lanes) {
+  const first = Math.min(...lanes.flatMap((lane) => lane.runs.slice(0, 1).map((run) => unix(run.begin))));
+  return lanes.flatMap((lane) =>
+    lane.runs
+      .filter((run) => run.role === "leader" && unix(run.begin) > first + 1)
+      .map((run) => ({ id: `${lane.member} ${run.begin}`, at: unix(run.begin), end: null, kind: "election", severity: "info", say: `${lane.name ?? lane.member} leads` })),
+  );
+}
+
+function withElections(marks, elections) {
+  const all = [...marks];
+  for (const mark of elections) {
+    const twin = all.some((one) => one.kind === "election" && Math.abs(unix(one.at) - mark.at) < TWINS_SECONDS);
+    if (!twin) all.push(mark);
   }
-  return { lanes: data.lanes.map((lane) => upToNow(lane, cluster)), marks };
+  return all;
 }
 
 function markOf(one) {

@@ -1,5 +1,5 @@
 // All clusters, worst first: one row each, however many there are.
-import { html, memo, useCallback, useMemo, useState } from "../lib/dom.js";
+import { html, memo, useMemo } from "../lib/dom.js";
 import { known, plural, size, day } from "../lib/format.js";
 import { ask, link } from "../lib/route.js";
 import { useStore } from "../lib/store.js";
@@ -15,15 +15,13 @@ const loadedOf = (state) => state.loaded;
 const errorOf = (state) => state.error;
 const RANK = { critical: 0, warning: 1, unknown: 2, ok: 3 };
 
+const type = (event) => ask({ q: event.target.value }, true);
+
 export function View({ query }) {
   const clusters = useStore(clustersOf);
   const loaded = useStore(loadedOf);
   const error = useStore(errorOf);
-  const [text, setText] = useState(query.q ?? "");
-  const type = useCallback((event) => {
-    setText(event.target.value);
-    ask({ q: event.target.value }, true);
-  }, []);
+  const text = query.q ?? "";
   const all = [...clusters.values()];
   const labels = useMemo(() => labelled(all), [clusters]);
   const shown = sorted(all.filter((one) => fits(one, text)));

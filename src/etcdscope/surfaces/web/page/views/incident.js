@@ -89,12 +89,24 @@ function Do({ incident }) {
 const SIGNS = { "first-sign": "unknown", opened: "warning", changed: "info", effect: "info", verdict: "info", closed: "over" };
 const WORDS = { "first-sign": "first sign", opened: "told", changed: "more is known", effect: "effect", verdict: "verdict", closed: "over" };
 
+/** The verdict is told again whenever a member's row changes; its words are worth a line once. */
+function told(story = []) {
+  let last = "";
+  return story.filter((moment) => {
+    if (moment.event !== "verdict") return true;
+    const again = moment.say === last;
+    last = moment.say;
+    return !again;
+  });
+}
+
 function Story({ story }) {
+  const moments = useMemo(() => told(story), [story]);
   return html`<section aria-labelledby="h-story"><h2 id="h-story">What happened</h2>
-    <ol class="story">${(story ?? []).map((moment, i) => html`<li key=${i} class=${`is-${moment.event}`}>
+    <ol class="story">${moments.map((moment, i) => html`<li key=${i} class=${`is-${moment.event}`}>
       <time class="tnum" dateTime=${new Date(moment.at * 1000).toISOString()}>${clock(moment.at)}</time>
       <i aria-hidden="true"></i>
-      <div><span class="story-word">${WORDS[moment.event] ?? moment.event}</span><p>${moment.say}</p></div>
+      <div><span class="story-word">${WORDS[moment.event] ?? moment.event}</span><p>${moment.say.replace(/^First sign: /, "")}</p></div>
     </li>`)}</ol>
   </section>`;
 }
@@ -131,10 +143,8 @@ function Logs({ logs, read }) {
 }
 
 function Others({ data, cluster }) {
-  const { told = [], similar = [] } = data;
+  const { similar } = data;
   return html`
-    ${told.length > 0 && html`<section aria-labelledby="h-told"><h2 id="h-told">Who was told</h2>
-      <ul class="told-list">${told.map((one, i) => html`<li key=${i}><span class="tnum">${clock(one.at)}</span> ${one.sink}${one.ok ? "" : html` <span class="word is-warning">not delivered</span>`}</li>`)}</ul></section>`}
     ${similar.length > 0 && html`<section aria-labelledby="h-similar"><h2 id="h-similar">${plural(similar.length, "time")} before</h2>
       <ul class="similar">${similar.map((one) => html`<li key=${one.id}><a href=${link(["c", cluster, "incident", one.id])}><span class="tnum faint">${day(one.opened_at)} ${clock(one.opened_at)}</span> ${one.summary}${one.closed_at && html` <span class="faint tnum">${duration(one.closed_at - one.opened_at)}</span>`}</a></li>`)}</ul></section>`}`;
 }

@@ -1,5 +1,5 @@
 // All incidents of a cluster, those of history too.
-import { html, useMemo, useState } from "../lib/dom.js";
+import { html, useMemo } from "../lib/dom.js";
 import { path } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { day, plural, unix } from "../lib/format.js";
@@ -15,7 +15,7 @@ const incidentsOf = (state, key) => state.incidents.get(key);
 
 export function View({ params, query }) {
   const key = params.cluster;
-  const [text, setText] = useState(query.q ?? "");
+  const text = query.q ?? "";
   const from = useMemo(() => Math.floor(now() - BACK_SECONDS), [key]);
   const live = useStore(incidentsOf, key);
   const { data, error } = useLoad(path(["clusters", key, "incidents"], { from }), live?.size ?? 0);
@@ -28,7 +28,7 @@ export function View({ params, query }) {
   return html`<div class="wrap incidents">
     <h1 class="title">Incidents<span class="faint tnum"> ${plural(shown.length, "in the last 30 days", "in the last 30 days")}</span></h1>
     <div class="fleet-tools" role="search">
-      <label class="filter"><span class="unseen">Filter</span><input type="search" value=${text} placeholder="Filter by cause, member or words" onInput=${(event) => { setText(event.target.value); ask({ q: event.target.value }, true); }} spellcheck=${false} autocomplete="off" /></label>
+      <label class="filter"><span class="unseen">Filter</span><input type="search" value=${text} placeholder="Filter by cause, member or words" onInput=${(event) => ask({ q: event.target.value }, true)} spellcheck=${false} autocomplete="off" /></label>
       <div class="spans" role="group" aria-label="Which">${STATES.map(([name, said]) => html`<button type="button" key=${name} class=${name === which ? "span is-here" : "span"} aria-pressed=${name === which} onClick=${() => ask({ state: name === "all" ? null : name }, true)}>${said}</button>`)}</div>
       <label class="check"><input type="checkbox" checked=${query.info !== "no"} onChange=${(event) => ask({ info: event.target.checked ? null : "no" }, true)} />with those for information</label>
     </div>
