@@ -21,12 +21,6 @@ SPECS: Final = {
     "bulky": LabSpec(
         version="3.5", load=LoadSpec(rate=80, value_bytes=4 * KIB, keys=200), extra_flags=FLAGS
     ),
-    # A follower that is behind by a few hundred entries is sent a snapshot.
-    "few-entries": LabSpec(
-        version="3.5",
-        load=LoadSpec(rate=120, value_bytes=2 * KIB, keys=400),
-        extra_flags=(*FLAGS, "--snapshot-count=200", "--experimental-snapshot-catchup-entries=100"),
-    ),
     "tls": LabSpec(version="3.5", tls=True, load=LOAD, extra_flags=FLAGS),
     "certificates-end": LabSpec(
         version="3.5", tls=True, certificate_days=2, load=LOAD, extra_flags=FLAGS

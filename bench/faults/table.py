@@ -135,11 +135,6 @@ NAMELESS: Final = Truth(("peer-name-unresolvable",), (), MISSED)
 FULL_LINE: Final = Truth(
     ("link-saturated",), ("etcdMemberCommunicationSlow",), MISSED | {"link-slow", "link-lossy"}
 )
-STORM: Final = Truth(
-    ("snapshot-storm",),
-    ("etcdMemberCommunicationSlow",),
-    STALLED | {"link-saturated", "link-slow", "link-lossy"},
-)
 STRANGER: Final = Truth(("certificate-mismatched",), ("etcdMembersDown",), DAMAGED)
 CERTIFICATES: Final = Truth(("certificate-expiring",), (), frozenset(), About.CLUSTER)
 TWO_VOTERS: Final = Truth(("voters-even", "quorum-margin-zero"), (), frozenset(), About.CLUSTER)
@@ -185,8 +180,6 @@ FAULTS: Final[tuple[Row, ...]] = (
     row("leader-far", SOFT, harm("latency", "leader", SLOW_LINK, delay_s=0.075), pair="link"),
     row("follower-line-thin", SOFT, harm("bandwidth", "follower", FULL_LINE, bytes_per_s=150_000),
         spec="bulky", pair="link"),
-    row("follower-outpaced", SOFT, harm("bandwidth", "follower", STORM, bytes_per_s=120_000),
-        spec="few-entries", window=120, pair="link"),
     # disk and CPU
     row("leader-disk-slow", SOFT, harm("slow-disk", "leader", WAL), pair="disk or CPU"),
     row("follower-disk-slow", SOFT, harm("slow-disk", "follower", WAL), pair="disk or CPU"),

@@ -66,12 +66,14 @@ def link_saturated(window: Window, limits: Limits) -> Iterator[Finding]:
     limit = election_timeout(window, lead)[0] / ROUND_TRIPS
     for member in window.members:
         sent = window.rate(lead, PEER_SENT_BYTES, member.id, over=5.0)
-        if member.id == lead or sent is None or sent < limits["bytes_per_s"]:
+        flat = plateau(window, lead, member.id) if member.id != lead else None
+        if member.id == lead or sent is None:
+            continue
+        if sent < limits["bytes_per_s"] and flat is None:
             continue
         snapshot = _takes_snapshot(window, lead, member.id)
         before = _sent_before(window, lead, member.id)
         bulk = before is not None and sent > limits["times_before"] * before
-        flat = plateau(window, lead, member.id)
         since = _bulk_since(window, lead, member.id, limits["bytes_per_s"])
         if (snapshot or bulk) and (
             late := _late(window, lead, member.id, seen, limit, since, snapshot=snapshot)

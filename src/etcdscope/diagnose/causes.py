@@ -289,7 +289,7 @@ TABLE: tuple[Explanation, ...] = (
     ),
     *_explains(
         "link-saturated",
-        anywhere=("leader-changed", "leader-flapping", "leader-missing", "proposals-failing"),
+        anywhere=(*_LOSS, "proposals-failing"),
         touching=("link-slow", "link-lossy", "apply-lag"),
         within=15.0,
     ),

@@ -13,6 +13,8 @@ from etcdscope.lab.spec import LabError
 # As a supervisor does, which knows nothing of the member list.
 _AGAIN_S = 1.0
 _ATTEMPTS = 15
+# Two processes that start within what clocks may differ by cannot be told from one.
+_LATER_S = 3.0
 
 
 @fault("removed-running", target="follower")
@@ -64,6 +66,7 @@ async def clone(on: Injection) -> None:
     on.undo.push_async_callback(_forgotten, on, copy)
     await member.start()
     await on.lab.ready()
+    await asyncio.sleep(_LATER_S)
     on.begins()
     await copy.start()
 
