@@ -94,6 +94,11 @@ class Engine:
                 self.judge(woke)
                 self._look_where_needed(group)
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Return the endpoints that it began with."""
+        return self._given
+
     def remember(self, readings: Sequence[Reading]) -> None:
         """Take in what an earlier life of ours had seen, to be judged with the first sweep."""
         self._inbox.extend(readings)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from etcdscope.sinks.alertmanager import AlertmanagerSettings
     from etcdscope.sinks.http import Receiver
     from etcdscope.sinks.webhook import WebhookSettings
+    from etcdscope.sources.kubernetes.kubeconfig import KubernetesSettings
     from etcdscope.sources.logs.opened import LogSettings
 
 
@@ -36,8 +38,13 @@ def settings_of(
 
     filed = _read(cluster.config)
     access, notices = access_of(cluster, filed)
+    kubernetes = _kubernetes(cluster, filed)
+    if kubernetes and not _named(cluster, filed):
+        access = replace(access, endpoints=())  # Kubernetes knows them
     settings = Settings(
         access=access,
+        kubernetes=kubernetes,
+        backups=_backups(cluster, filed),
         limits=_limits(filed),
         data_dir=data_dir,
         record=record,
@@ -46,8 +53,6 @@ def settings_of(
     )
     if not agent:
         return settings, notices
-    from dataclasses import replace
-
     own = filed.agent if filed else None
     return (
         replace(
@@ -60,6 +65,40 @@ def settings_of(
         ),
         notices,
     )
+
+
+def _kubernetes(cluster: Cluster, filed: "Configuration | None") -> "KubernetesSettings | None":
+    """Return which Kubernetes is meant, None where none is; a flag wins over the file."""
+    file = filed.one(cluster.cluster) if filed else None
+    wanted = cluster.kubernetes or cluster.in_cluster or cluster.kubeconfig or cluster.context
+    filed_wanted = file and (file.kubernetes or file.in_cluster or file.kubeconfig or file.context)
+    if not wanted and not filed_wanted:
+        return None
+    from etcdscope.sources.kubernetes.kubeconfig import KubernetesSettings
+
+    path = cluster.kubeconfig or (Path(file.kubeconfig) if file and file.kubeconfig else None)
+    return KubernetesSettings(
+        kubeconfig=path.expanduser() if path else None,
+        context=cluster.context or (file.context if file else ""),
+        in_cluster=bool(cluster.in_cluster or (file and file.in_cluster)),
+    )
+
+
+def _named(cluster: Cluster, filed: "Configuration | None") -> bool:
+    """Return whether the user said where etcd is."""
+    file = filed.one(cluster.cluster) if filed else None
+    variables = ("ETCDCTL_ENDPOINTS", "ETCDCTL_DISCOVERY_SRV")
+    return bool(
+        cluster.endpoints
+        or cluster.discovery_srv
+        or (file and (file.endpoints or file.discovery_srv))
+        or any(os.environ.get(name) for name in variables)
+    )
+
+
+def _backups(cluster: Cluster, filed: "Configuration | None") -> tuple[Path, ...]:
+    file = filed.one(cluster.cluster).backups if filed else ()
+    return tuple(cluster.backup or (Path(one) for one in file))
 
 
 def _node_exporters(cluster: Cluster, filed: "Configuration | None") -> dict[str, str]:

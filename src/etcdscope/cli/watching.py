@@ -102,7 +102,8 @@ def watch(
         run(_live(settings, output))
         return 0
     if not json:
-        _notice([f"watching {', '.join(map(host, settings.access.endpoints))}; Ctrl-C ends it."])
+        whom = ", ".join(map(host, settings.access.endpoints)) or "what Kubernetes tells of"
+        _notice([f"watching {whom}; Ctrl-C ends it."])
     run(app.watch(settings, teller(json=json, output=output)))
     return 0
 

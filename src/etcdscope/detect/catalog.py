@@ -2,7 +2,10 @@
 
 from etcdscope.detect import (
     advertised,
+    apiserver_cache,
+    apiservers,
     backend,
+    backups,
     clients,
     clock,
     data,
@@ -16,14 +19,18 @@ from etcdscope.detect import (
     hang,
     history,
     identity,
+    kubelets,
     latency,
+    leader_place,
     leadership,
     member,
     membership,
     memory,
     monitor,
+    namespaces,
     network,
     peers,
+    placement,
     planned,
     process,
     quorum,
@@ -32,6 +39,7 @@ from etcdscope.detect import (
     saturation,
     security,
     space,
+    static_pods,
     upkeep,
     versions,
 )
@@ -71,6 +79,14 @@ FAMILIES = (
     security,
     planned,
     monitor,
+    placement,
+    static_pods,
+    kubelets,
+    apiservers,
+    apiserver_cache,
+    namespaces,
+    leader_place,
+    backups,
 )
 
 DETECTORS: tuple[Detector, ...] = tuple(

@@ -13,7 +13,9 @@ def suspect(window: Window) -> bool:
     # Hashes are asked for once a minute: what failed then says nothing about now. A log that cannot
     # be read, or a host that we do not see, is no reason to ask etcd more often.
     asked = [
-        look for look in window.looks.values() if look.source not in ("hashes", "logs", "host")
+        look
+        for look in window.looks.values()
+        if look.source not in ("hashes", "logs", "host", "kubernetes", "apiserver", "backup")
     ]
     failures = {look.failure for look in asked}
     # What is denied stays denied, however closely metrics are read.

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from urllib.parse import urlsplit
 
 from etcdscope.detect.detector import Detector
 from etcdscope.detect.runner import judge
 from etcdscope.detect.suspicion import suspect
 from etcdscope.detect.testimony import leader
+from etcdscope.diagnose.impact import in_kubernetes
 from etcdscope.diagnose.incidents import Context, Followed, Tracking, follow
 from etcdscope.diagnose.remember import remember
 from etcdscope.diagnose.verdict import cluster_id, verdict
@@ -180,7 +182,9 @@ def _context(window: Window) -> Context:
         }
         blanks[member.id] = common | {k: v for k, v in own.items() if v}
     names = {m.id: m.label for m in window.members}
-    return Context(cluster_id(window) or "unknown", names, blanks)
+    return Context(
+        cluster_id(window) or "unknown", names, blanks, also=partial(in_kubernetes, window)
+    )
 
 
 def _parts(of: str, url: str) -> Mapping[str, str]:
