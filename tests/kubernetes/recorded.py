@@ -68,7 +68,9 @@ def healthy(now: float) -> dict[str, list[Object]]:
             if condition["type"] == "Ready":
                 condition["status"] = "True"
     template = next(p for p in served[PODS] if p["metadata"]["name"] == "etcd-cp-2")
-    served[PODS].append(moved(template, "cp-2", "cp-3", "etcd-2", "etcd-3", "127.0.1.12", "127.0.1.13"))
+    served[PODS].append(
+        moved(template, "cp-2", "cp-3", "etcd-2", "etcd-3", "127.0.1.12", "127.0.1.13")
+    )
     return served
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-
 from tests.kubernetes import recorded
 from tests.kubernetes.recorded import Object
 
@@ -103,7 +102,7 @@ class FakeKubernetes:
 
     # --- what is served ------------------------------------------------------------------------
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         path, query = request.path, dict(request.query)
         what = f"watch:{path}" if query.get("watch") else path
@@ -152,7 +151,7 @@ class FakeKubernetes:
             meta["continue"] = str(start + size)
         return web.json_response({"metadata": meta, "items": found[start : start + size]})
 
-    async def _big(self, request: web.Request) -> web.StreamResponse:
+    async def _big(self, request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         response.enable_compression(web.ContentCoding.gzip)
         await response.prepare(request)
@@ -161,13 +160,16 @@ class FakeKubernetes:
         await response.write_eof()
         return response
 
-    async def _watch(self, request: web.Request) -> web.StreamResponse:
+    async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
         path, query = request.path, request.query
-        version = int(query["resourceVersion"])
         cut = self._cut
         response = web.StreamResponse()
         await response.prepare(request)
         selector = query.get("labelSelector", "")
+        version = int(query.get("resourceVersion") or self.version)
+        if "resourceVersion" not in query:  # then a watch begins with all there is
+            for one in self.lists[path]:
+                await _line(response, "ADDED", one)
         while not cut.is_set():
             if version < self.floor:
                 gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
@@ -206,7 +208,7 @@ async def serving(
 ) -> AsyncIterator[FakeKubernetes]:
     """Serve until the block ends."""
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         with contextlib.suppress(ConnectionError):
             return await kubernetes.answer(request)
         return web.Response()

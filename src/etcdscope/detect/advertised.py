@@ -62,7 +62,7 @@ def advertised_url_unreachable(window: Window, limits: Limits) -> Iterator[Findi
              (silent, unresolved) or another of its URLs works.
     Alike:   member-down (it does not serve at all), member-unreachable (where we look at it).
     """
-    away = not all(_leads_to_itself(e) for _, e in window.looks if e)
+    away = not all(_leads_to_itself(e) for _, e in window.looks if "://" in e)
     for member in window.members:
         if not member.started or not member.client_urls:
             continue
