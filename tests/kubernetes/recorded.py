@@ -3,6 +3,7 @@
 import copy
 import functools
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,19 @@ def raw(name: str) -> bytes:
     return zstandard.ZstdDecompressor().decompress((FOLDER / f"{name}.zst").read_bytes())
 
 
+@functools.cache
+def slim(name: str) -> bytes:
+    """Return a recorded body of metrics with the big histograms of a few resources only."""
+    big = re.compile(rb"(etcd_request_duration|apiserver_request)[a-z_]*_(bucket|sum|count)\{")
+    few = re.compile(rb'resource="(pods|events|leases|nodes)"')
+    lines = raw(name).splitlines(keepends=True)
+    wanted = (rb"etcd_", rb"apiserver_", rb"process_")
+    kept = [
+        one for one in lines if one.startswith(wanted) and (not big.match(one) or few.search(one))
+    ]
+    return b"".join(kept)
+
+
 def items(name: str) -> list[Object]:
     """Return the objects of a recorded list; a copy, so that a test may bend them."""
     listed: list[Object] = json.loads(raw(f"{name}.json"))["items"]
@@ -40,7 +54,7 @@ def lists(now: float = RECORDED_AT) -> dict[str, list[Object]]:
     """Return all that is served, by path; leases as old at ``now`` as they were then."""
     served = _lists()
     for lease in served[LEASES]:
-        renewed = datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp()
+        renewed = seconds(lease["spec"]["renewTime"])
         lease["spec"]["renewTime"] = stamp(renewed + now - RECORDED_AT)
     return served
 
@@ -93,3 +107,8 @@ def moved(pod: Object, *pairs: str) -> Object:
 def stamp(at: float) -> str:
     """Return a time as Kubernetes writes it."""
     return datetime.fromtimestamp(at).astimezone().isoformat(timespec="microseconds")
+
+
+def seconds(text: str) -> float:
+    """Return unix seconds of a time as Kubernetes writes it."""
+    return datetime.fromisoformat(text).timestamp()

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import functools
+import gzip
 import json
 import re
 import ssl
@@ -152,11 +154,11 @@ class FakeKubernetes:
         return web.json_response({"metadata": meta, "items": found[start : start + size]})
 
     async def _big(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = web.StreamResponse()
-        response.enable_compression(web.ContentCoding.gzip)
+        response = web.StreamResponse(headers={"Content-Encoding": "gzip"})
         await response.prepare(request)
-        for at in range(0, len(self.metrics), 50_000):
-            await response.write(self.metrics[at : at + 50_000])
+        packed = _packed(self.metrics)
+        for at in range(0, len(packed), 20_000):
+            await response.write(packed[at : at + 20_000])
         await response.write_eof()
         return response
 
@@ -186,6 +188,11 @@ class FakeKubernetes:
                         await self._news.wait()
         await response.write_eof()
         return response
+
+
+@functools.lru_cache(4)
+def _packed(body: bytes) -> bytes:
+    return gzip.compress(body, 1)
 
 
 async def _line(response: web.StreamResponse, kind: str, one: Object) -> None:

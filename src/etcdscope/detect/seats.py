@@ -123,9 +123,9 @@ def is_address(host: str) -> bool:
     return True
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether it means the machine itself."""
-    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
+def is_itself(host: str) -> bool:
+    """Return whether it means the machine itself, as people write it."""
+    return host in {"localhost", "127.0.0.1", "::1"}
 
 
 @once
@@ -138,7 +138,7 @@ def dialled_by(window: Window, pod: StaticPod) -> tuple[str, ...] | None:
     own = seat_of(window, pod.node)
     for host in hosts(pod.flag("etcd-servers").split(",")):
         by_host = (m.id for m in window.members if host in hosts((*m.client_urls, *m.peer_urls)))
-        member = next(by_host, own.member.id if own and is_loopback(host) else "")
+        member = next(by_host, own.member.id if own and is_itself(host) else "")
         if not member:
             return None
         found[member] = None

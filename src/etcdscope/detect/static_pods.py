@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from etcdscope.detect.detector import detector
-from etcdscope.detect.seats import dialled_by, pods, said, seat_of, stacked
+from etcdscope.detect.seats import dialled_by, hosts, is_itself, pods, said, seat_of
 from etcdscope.model.finding import CLUSTER, Evidence, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.kubernetes import APISERVER, ETCD, Ending, StaticPod
@@ -62,13 +62,13 @@ def apiserver_pinned(window: Window, limits: Limits) -> Iterator[Finding]:
     pinned: dict[str, list[StaticPod]] = {}
     for pod in pods(window, APISERVER):
         dialled = dialled_by(window, pod)
-        own = seat_of(window, pod.node)
-        at_home = stacked(window) and own is not None and dialled == (own.member.id,)
-        if dialled and len(dialled) == 1 and not at_home:
+        if dialled and len(dialled) == 1:
             pinned.setdefault(dialled[0], []).append(pod)
     for member, those in pinned.items():
-        nodes = sorted(p.node for p in those)
+        if all(map(_at_home, those)):
+            continue  # as kubeadm sets it up
         everyone = len(those) > 1 and len(those) == len(pods(window, APISERVER))
+        nodes = sorted(p.node for p in those if everyone or not _at_home(p))
         label = window.label(member)
         yield Finding(
             CLUSTER if everyone else Subject("apiserver", nodes[0]),
@@ -83,6 +83,12 @@ def apiserver_pinned(window: Window, limits: Limits) -> Iterator[Finding]:
             ),
             confidence=0.95,
         )
+
+
+def _at_home(pod: StaticPod) -> bool:
+    """Return whether it dials its own node."""
+    at = hosts(pod.flag("etcd-servers").split(","))
+    return all(host == pod.address or is_itself(host) for host in at)
 
 
 @detector(
