@@ -222,15 +222,33 @@ class Layout:
 
 
 # A line as Go's client library writes it, without escapes; the usual case, in one pass.
-_QUICK = re.compile(rb"[a-zA-Z_:][\w:]*(?:\{([^\\}]*)\})? ([^ ]+)")
+_QUICK = re.compile(rb'[a-zA-Z_:][\w:]*(?:\{((?:\w+="[^"\\]*",?)*)\})? ([^ ]+)')
 _PAIR = re.compile(rb'(\w+)="([^"]*)"')
 
 
-def _tallies(signal: Signal, labels: dict[bytes, bytes]) -> bool:
-    """Return whether a series counts for a signal."""
-    return all(labels.get(n.encode()) == v.encode() for n, v in signal.where) and all(
-        labels.get(n.encode()) != v.encode() for n, v in signal.unless
-    )
+class _Wanted(NamedTuple):
+    """A part with its label names and values as they stand in the text."""
+
+    part: _Part
+    by: tuple[bytes, ...]
+    where: tuple[tuple[bytes, bytes], ...]
+    unless: tuple[tuple[bytes, bytes], ...]
+
+    @classmethod
+    def of(cls, part: _Part) -> "_Wanted":
+        signal = part.signal
+        by = tuple(name.encode() for name in signal.by.split(" ")) if signal.by else ()
+        where = tuple((name.encode(), value.encode()) for name, value in signal.where)
+        return cls(
+            part, by, where, tuple((name.encode(), value.encode()) for name, value in signal.unless)
+        )
+
+    def counts(self, labels: dict[bytes, bytes]) -> bool:
+        """Return whether a series counts for the signal."""
+        for name, value in self.where:
+            if labels.get(name) != value:
+                return False
+        return not any(labels.get(name) == value for name, value in self.unless)
 
 
 class Sums:
@@ -241,7 +259,7 @@ class Sums:
     """
 
     def __init__(self, names: Names) -> None:
-        self._parts = names.parts
+        self._parts = {name: tuple(map(_Wanted.of, parts)) for name, parts in names.parts.items()}
         self._totals: dict[tuple[Signal, int, str], float] = {}
         self._counts: dict[tuple[Signal, int, str], dict[float, float]] = {}
         self._lines = 0
@@ -256,9 +274,9 @@ class Sums:
         quick = _QUICK.fullmatch(line)
         labels = dict(_PAIR.findall(quick[1] or b"")) if quick else self._slowly(line)
         value = _value(line, quick.start(2) if quick else line.rfind(b"}") + 1, self._lines)
-        for part in parts:
-            if _tallies(part.signal, labels) and not (part.signal.sparse and not value):
-                self._add(part, labels, value)
+        for wanted in parts:
+            if wanted.counts(labels) and (value or not wanted.part.signal.sparse):
+                self._add(wanted, labels, value)
 
     def _slowly(self, line: bytes) -> dict[bytes, bytes]:
         """Read the labels of a line that is not written as Go writes it, or has escapes in it."""
@@ -266,9 +284,9 @@ class Sums:
         labels = _labels(sample[2] or b"", self._lines) if sample else {}
         return {name.encode(): value.encode() for name, value in labels.items()}
 
-    def _add(self, part: _Part, labels: dict[bytes, bytes], value: float) -> None:
-        by = part.signal.by
-        key = b"/".join([labels.get(name.encode(), b"") for name in by.split(" ")]) if by else b""
+    def _add(self, wanted: _Wanted, labels: dict[bytes, bytes], value: float) -> None:
+        part = wanted.part
+        key = b"/".join([labels.get(name, b"") for name in wanted.by])
         at = (part.signal, part.rank, key.decode(errors="replace"))
         if part.bucket:
             row = self._counts.setdefault(at, {})
