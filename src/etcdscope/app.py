@@ -316,14 +316,14 @@ async def _access(
 ) -> tuple[Access, "Found | None"]:
     """Return how to reach etcd: as the user said, and what was left open as Kubernetes says."""
     said = settings.access
-    if kubernetes is None:
+    if kubernetes is None or said.endpoints:
         return said, None
     found = await kubernetes.find()
     for notice in found.notices:
         log.warning("%s", notice)
     own = bool(said.security.files)
     security = said.security if own or not found.security else found.security
-    return replace(said, endpoints=said.endpoints or found.endpoints, security=security), found
+    return replace(said, endpoints=found.endpoints, security=security), found
 
 
 def _backups(settings: Settings) -> Mapping[str, Source]:

@@ -11,10 +11,10 @@ from etcdscope.model.signal_kubernetes import KUBE_NODES, KUBERNETES
 
 
 def fsyncs(ms: float, count: int = 500) -> object:
-    """Return a histogram that grew by so many fsyncs of that length in five minutes."""
+    """Return a histogram that grew by so many fsyncs of that length in two minutes."""
     nothing, all_ = counted(), counted(**{f"ms{ms:g}".replace(".", "_"): count})
     empty = Histogram(nothing.bounds or all_.bounds, tuple(0.0 for _ in all_.bounds), 0.0)
-    return ago((290.0, empty), (1.0, all_))
+    return ago((100.0, empty), (1.0, all_))
 
 
 def member(leads: str, ms: float, held: float = 200.0, count: int = 500) -> Told:

@@ -13,7 +13,8 @@ from etcdscope.model.window import Quantile, Window
 
 # Leadership moves by itself now and then; what is told of it should outlast a glance.
 LED_FOR = 60.0
-OVER = 300.0
+OVER = 110.0  # fsyncs are kept for two minutes
+COVERED = 60.0
 LEAST = 100.0
 
 
@@ -21,6 +22,7 @@ LEAST = 100.0
     "leader-misplaced",
     # Four times as slow, and by more than a disk's own jitter, is a choice worth making.
     limits={"times": 4.0, "seconds": 0.01},
+    opens_after=120.0,
     closes_after=30.0,
     impact="Every write takes longer than it would under another leader.",
     runbook=(
@@ -33,7 +35,7 @@ LEAST = 100.0
 def leader_misplaced(window: Window, limits: Limits) -> Iterator[Finding]:
     """Leadership sits on the member that serves worst.
 
-    Signal:  p90 of the leader's WAL fsync over five minutes against the best voter's; its zone
+    Signal:  p90 of the leader's WAL fsync over two minutes against the best voter's; its zone
              against the zone where a quorum of the others is.
     Source:  /metrics; zones of the nodes in the Kubernetes API.
     Means:   chance: leadership is not placed. The leader's disk, and its way to a quorum, are in
@@ -52,7 +54,7 @@ def _by_disk(window: Window, lead: str, limits: Limits) -> Finding | None:
     seen: dict[str, Quantile] = {}
     for voter in window.voters:
         fsync = window.quantile(voter.id, WAL_FSYNC, 0.9, over=OVER)
-        if fsync and fsync.count >= LEAST and fsync.span >= OVER / 2 and window.reachable(voter.id):
+        if fsync and fsync.count >= LEAST and fsync.span >= COVERED and window.reachable(voter.id):
             seen[voter.id] = fsync
     own = seen.pop(lead, None)
     if own is None or not seen:

@@ -65,10 +65,10 @@ def apiserver_pinned(window: Window, limits: Limits) -> Iterator[Finding]:
         if dialled and len(dialled) == 1:
             pinned.setdefault(dialled[0], []).append(pod)
     for member, those in pinned.items():
-        if all(map(_at_home, those)):
+        if all(_at_home(window, p) for p in those):
             continue  # as kubeadm sets it up
         everyone = len(those) > 1 and len(those) == len(pods(window, APISERVER))
-        nodes = sorted(p.node for p in those if everyone or not _at_home(p))
+        nodes = sorted(p.node for p in those if everyone or not _at_home(window, p))
         label = window.label(member)
         yield Finding(
             CLUSTER if everyone else Subject("apiserver", nodes[0]),
@@ -85,8 +85,11 @@ def apiserver_pinned(window: Window, limits: Limits) -> Iterator[Finding]:
         )
 
 
-def _at_home(pod: StaticPod) -> bool:
-    """Return whether it dials its own node."""
+def _at_home(window: Window, pod: StaticPod) -> bool:
+    """Return whether it dials its own node, by that node's member or by its own address."""
+    own = seat_of(window, pod.node)
+    if own and dialled_by(window, pod) == (own.member.id,):
+        return True
     at = hosts(pod.flag("etcd-servers").split(","))
     return all(host == pod.address or is_itself(host) for host in at)
 

@@ -35,6 +35,8 @@ _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 QUIET_SECONDS = 15.0
 # How often one lease is read while none is renewed.
 ASK_SECONDS = 5.0
+# What has not answered by then is told as not seen, so that nobody waits for one kind of object.
+FIRST_SECONDS = 3.0
 _MOST_NAMED = 50
 _DURATION = 40.0
 _DENIED = {Failure.PERMISSION_DENIED, Failure.UNAUTHENTICATED}
@@ -95,7 +97,7 @@ class KubernetesSource:
         looking = Looking(self.name, endpoint, at)
         self._follow()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.pace.patience - 2.0):
+            async with asyncio.timeout(FIRST_SECONDS):
                 await asyncio.gather(*(m.tried.wait() for m in self._mirrors.values()))
         unseen = tuple(self._unseen())
         failures = [m.failure for m in self._mirrors.values()]
