@@ -32,6 +32,7 @@ from etcdscope.model.signal_kubernetes import (
     APISERVER_EVENTS_SECONDS,
     APISERVER_HEALTH,
     APISERVER_OTHERS_SECONDS,
+    APISERVER_PREFIX,
     APISERVER_REQUESTS,
     APISERVER_START,
     KUBE_DENIED,
@@ -68,7 +69,9 @@ def health(window: Window, endpoint: str) -> Health | None:
     "apiserver-unready",
     # A restart takes 20 to 60 s; one of several is missed by nobody for two minutes. With none
     # left Kubernetes stands still, and a restart of the only one is over by then.
-    limits={"one": 120.0, "all": 45.0},
+    # With etcd among what fails it is no restart of its own; one that is pinned to a member fails
+    # for as long as that restarts.
+    limits={"one": 120.0, "all": 45.0, "etcd": 30.0},
     closes_after=20.0,
     impact="One of several: clients move to the others, those pinned to it fail. All: nothing can"
     " be deployed or healed; running pods go on.",
@@ -82,18 +85,22 @@ def apiserver_unready(window: Window, limits: Limits) -> Iterator[Finding]:
 
     Signal:  /readyz of every API server, with the checks that fail.
     Source:  API server /readyz.
-    Means:   with the check etcd among them it cannot use etcd: told at once. Else it starts, ends,
+    Means:   with the check etcd among them it cannot use etcd: told soon. Else it starts, ends,
              or waits for something of its own.
     Alike:   a restart (two minutes are given, three quarters of one where it is the only one); an
-             API server that does not let us ask (a blind spot).
+             API server that does not let us ask, or that has never answered us at its own address
+             while Kubernetes calls its pod ready (blind spots).
     """
-    ends = apiservers(window)
+    ends = [
+        e for e in apiservers(window) if not _never_answered(window, e) or _pod_fails(window, e)
+    ]
     bad = {e: found for e in ends if (found := _unready(window, e))}
     none_left = bool(ends) and len(bad) == len(ends)
     patience = limits["all"] if none_left else limits["one"]
     for endpoint, (since, why, by_etcd) in bad.items():
         lasted = window.now - since
-        if lasted < patience and not by_etcd:
+        soon = 0.0 if none_left else limits["etcd"]
+        if lasted < (min(soon, patience) if by_etcd else patience):
             continue
         name = name_of(window, endpoint)
         yield Finding(
@@ -128,6 +135,17 @@ def _unready(window: Window, endpoint: str) -> tuple[float, str, bool] | None:
     by_etcd = any(check.startswith("etcd") for check in state.failing)
     why = f"is not ready: {failing} fail{'s' if len(state.failing) == 1 else ''}"
     return since, why, by_etcd
+
+
+def _never_answered(window: Window, endpoint: str) -> bool:
+    look = window.looks[("apiserver", endpoint)]
+    return look.last_ok is None and not window.points(endpoint, APISERVER_HEALTH)
+
+
+def _pod_fails(window: Window, endpoint: str) -> bool:
+    """Return whether Kubernetes itself says that its pod is not ready."""
+    name = endpoint.removeprefix(APISERVER_PREFIX)
+    return any(p.node == name and not p.ready for p in pods(window, APISERVER))
 
 
 @detector(
@@ -397,7 +415,7 @@ _ROLE = "give the account that etcdscope uses the role in docs/kubernetes.md"
 
 def _told(window: Window, look: Look) -> bool:
     """Return whether the failure says something of our view; one that is down is a finding."""
-    if look.failure in DENIED:
+    if look.failure in DENIED or _never_answered(window, look.endpoint):
         return True
     fresh = window.last(look.endpoint, APISERVER_HEALTH)
     return fresh is not None and fresh.at >= look.at

@@ -1,7 +1,7 @@
 """Looks at one API server: is it ready, and what does it say of etcd and of itself."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ from etcdscope.model.kubernetes import Health
 from etcdscope.model.ports import Pace
 from etcdscope.model.reading import Failure, Observation, Reading
 from etcdscope.model.signal_kubernetes import (
+    APISERVER_CACHE_REVISION,
     APISERVER_HEALTH,
     APISERVER_NODE,
     APISERVER_SCRAPE,
@@ -42,6 +43,8 @@ class ApiserverSource:
 
     def __init__(self, client: KubernetesClient, server: str, node: str = "") -> None:
         self.server = server
+        self.away = False  # it was tried, and has never answered at this address
+        self._answered = False
         self._client = client
         self._node = node
 
@@ -51,7 +54,9 @@ class ApiserverSource:
         try:
             seen = [Observation(APISERVER_HEALTH, await self._health())]
         except KubernetesError as error:
+            self.away = not self._answered
             return looking.blind(error.failure, error.detail)
+        self.away, self._answered = False, True
         if self._node:
             seen.append(Observation(APISERVER_NODE, self._node))
         began = looking.seconds
@@ -84,10 +89,29 @@ class ApiserverSource:
         ):
             async for line in read:
                 sums.take(line)
-        seen = list(sums.observed())
+        seen = list(condensed(sums.observed()))
         if not any(one.signal is not APISERVER_START for one in seen):
             raise MalformedError("they are none of an API server's")
         return seen
+
+
+def condensed(seen: Iterable[Observation]) -> Iterator[Observation]:
+    """Leave out what says nothing by itself: of some sixty caches the newest revision is asked for.
+
+    Events may have an etcd, and revisions, of their own.
+    """
+    newest: Observation | None = None
+    for one in seen:
+        if one.signal is not APISERVER_CACHE_REVISION or one.key.endswith("/events"):
+            yield one
+        elif newest is None or _revision(one) > _revision(newest):
+            newest = one
+    if newest:
+        yield newest
+
+
+def _revision(one: Observation) -> float:
+    return one.value if isinstance(one.value, float) else 0.0
 
 
 def health(ready: bool, live: bool, page: str) -> Health:

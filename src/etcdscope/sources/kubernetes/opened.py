@@ -64,7 +64,12 @@ class Kubernetes:
     def sources(self) -> Mapping[str, Source]:
         """Return the sources by their endpoints; API servers come and go with their pods."""
         wanted = self._source.apiservers() or self._listed
-        wanted = dict(list(wanted.items())[:_MOST_SERVERS]) or {self._host(): self._client.server}
+        wanted = dict(list(wanted.items())[:_MOST_SERVERS])
+        known = [s for at in wanted if (s := self._servers.get(f"{APISERVER_PREFIX}{at}"))]
+        if len(known) == len(wanted) and all(one.away for one in known):
+            # Their own addresses are not for us, as outside of the cluster's network; or none is
+            # known. Then it is the one that we speak with.
+            wanted[self._host()] = self._client.server
         for name, url in wanted.items():
             at = f"{APISERVER_PREFIX}{name}"
             if at not in self._servers or self._servers[at].server != url:

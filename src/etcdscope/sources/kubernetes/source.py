@@ -53,7 +53,7 @@ class KubernetesSource:
     """
 
     name = "kubernetes"
-    pace = Pace(cadence=5.0, patience=12.0, zoomed=1.0)
+    pace = Pace(cadence=5.0, patience=12.0, zoomed=2.0)
 
     def __init__(self, client: KubernetesClient, now: Callable[[], float]) -> None:
         self._client = client
