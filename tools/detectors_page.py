@@ -75,7 +75,15 @@ CHAPTERS = (
     ),
     Chapter(
         "Kubernetes",
-        ("placement", "static_pods", "kubelets", "apiservers", "apiserver_cache", "namespaces"),
+        (
+            "placement",
+            "static_pods",
+            "kubelets",
+            "apiservers",
+            "apiserver_cache",
+            "namespaces",
+            "unseen",
+        ),
         "nodes and members that do not fit, leases that stop, API servers that wait or believe"
         " something else, flags that drift",
     ),

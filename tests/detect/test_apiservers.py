@@ -6,7 +6,8 @@ import pytest
 from tests.detect.windows import NOW, Told, ago, found, look, window
 
 from etcdscope.detect.apiserver_cache import apiserver_view_differs, watch_cache_lagging
-from etcdscope.detect.apiservers import apiserver_unready, kubernetes_unseen
+from etcdscope.detect.apiservers import apiserver_unready
+from etcdscope.detect.unseen import kubernetes_unseen
 from etcdscope.model.finding import BlindSpot
 from etcdscope.model.kubernetes import APISERVER, Health, Nodes, StaticPod
 from etcdscope.model.reading import Failure

@@ -43,6 +43,7 @@ FAMILIES = frozenset(
         "namespaces",
         "leader_place",
         "backups",
+        "unseen",
     }
 )
 APART = 30.0

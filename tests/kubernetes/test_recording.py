@@ -152,6 +152,14 @@ def _falls_back(w: World) -> None:
     w.bodies = with_lines(first, f"{_FALLBACK} 0"), with_lines(second, f"{_FALLBACK} 900")
 
 
+_DIFFERS = 'apiserver_storage_consistency_checks_total{resource="pods",status="failure"}'
+
+
+def _differs(w: World) -> None:
+    first, second = w.bodies[:2]
+    w.bodies = first, with_lines(second, f"{_DIFFERS} 1")
+
+
 _SECONDS = "etcd_request_duration_seconds"
 
 
@@ -181,7 +189,7 @@ _FAILED = 'apiserver_request_total{code="500",resource="pods",verb="POST"}'
 
 def _failing(w: World) -> None:
     first, second = w.bodies[:2]
-    w.bodies = with_lines(first, f"{_FAILED} 0"), with_lines(second, f"{_FAILED} 100")
+    w.bodies = first, with_lines(second, f"{_FAILED} 100")  # it appears with the first failure
 
 
 def _etcd_check_fails(w: World) -> None:
@@ -238,7 +246,12 @@ BENDS = [
     pytest.param(
         _falls_back,
         {("watch-cache-lagging", f"cp-{i}") for i in (1, 2, 3)},
-        id="watch-cache-lagging",
+        id="watch-cache-lagging: reads go past it",
+    ),
+    pytest.param(
+        _differs,
+        {("watch-cache-lagging", f"cp-{i}") for i in (1, 2, 3)},
+        id="watch-cache-lagging: it differs from etcd",
     ),
     pytest.param(
         _slow, {("apiserver-etcd-slow", f"cp-{i}") for i in (1, 2, 3)}, id="apiserver-etcd-slow"

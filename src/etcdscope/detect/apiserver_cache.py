@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from etcdscope.detect.apiservers import SPAN, one_process
+from etcdscope.detect.apiservers import SPAN, grown, one_process
 from etcdscope.detect.detector import detector
 from etcdscope.detect.seats import apiservers, name_of, pods
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
@@ -212,7 +212,7 @@ def watch_cache_lagging(window: Window, limits: Limits) -> Iterator[Finding]:
             continue
         lag, fallback = lags[endpoint], _fallback(window, endpoint)
         waits = window.quantile(endpoint, APISERVER_CACHE_WAIT, 0.99, over=SPAN)
-        differs = window.increase(endpoint, APISERVER_CACHE_CHECKS, "failure", over=300.0) or 0.0
+        differs = grown(window, endpoint, APISERVER_CACHE_CHECKS, "failure", over=300.0)
         late = lag is not None and lag > limits["seconds"]
         past = fallback is not None and fallback > limits["fallback"]
         waiting = waits is not None and waits.count >= _LEAST_READS and waits.value > WAITS
@@ -282,6 +282,6 @@ def _age(window: Window, cached: Point) -> float | None:
 
 
 def _fallback(window: Window, endpoint: str) -> float | None:
-    past = window.increase(endpoint, APISERVER_CACHE_READS, "true", over=SPAN) or 0.0
-    held = window.increase(endpoint, APISERVER_CACHE_READS, "false", over=SPAN) or 0.0
+    past = grown(window, endpoint, APISERVER_CACHE_READS, "true")
+    held = grown(window, endpoint, APISERVER_CACHE_READS, "false")
     return past / (past + held) if past + held >= _LEAST_READS else None

@@ -10,8 +10,6 @@ from etcdscope.detect.detector import detector
 from etcdscope.detect.monitor import DENIED
 from etcdscope.detect.seats import apiservers, name_of, pods
 from etcdscope.model.finding import (
-    CLUSTER,
-    BlindSpot,
     Evidence,
     Finding,
     Limits,
@@ -35,11 +33,8 @@ from etcdscope.model.signal_kubernetes import (
     APISERVER_PREFIX,
     APISERVER_REQUESTS,
     APISERVER_START,
-    KUBE_DENIED,
-    KUBE_UNSEEN,
-    KUBERNETES,
 )
-from etcdscope.model.window import Look, Window
+from etcdscope.model.window import Window
 
 # Four scrapes at the slow cadence.
 SPAN = 60.0
@@ -50,13 +45,34 @@ WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE", "APPLY"})
 SINGLE = ("create", "update", "delete", "get")
 
 
-def _subject(window: Window, endpoint: str) -> Subject:
+def apiserver(window: Window, endpoint: str) -> Subject:
+    """Return an API server as what a finding is about."""
     return Subject("apiserver", name_of(window, endpoint))
 
 
 def one_process(window: Window, endpoint: str, over: float = SPAN) -> bool:
     """Return whether one process answered all the time: behind a balancer they may take turns."""
     return len(set(window.numbers(endpoint, APISERVER_START, over=over))) == 1
+
+
+def grown(
+    window: Window, endpoint: str, signal: Signal, key: str = "", over: float = SPAN
+) -> float:
+    """Return how much a counter grew; one that only appears when it grows stood at 0 before."""
+    points = window.points(endpoint, signal, key)
+    starts = window.points(endpoint, APISERVER_START, over=over)
+    increase = window.increase(endpoint, signal, key, over=over) or 0.0
+    if points and starts and points[0].at > starts[0].at:
+        first = points[0].value
+        increase += first if isinstance(first, (int, float)) else 0.0
+    return increase
+
+
+def rate(window: Window, endpoint: str, signal: Signal, key: str = "") -> float:
+    """Return how much a counter grew a second; 0 where it was scraped only once."""
+    starts = window.points(endpoint, APISERVER_START, over=SPAN)
+    seconds = starts[-1].at - starts[0].at if starts else 0.0
+    return grown(window, endpoint, signal, key) / seconds if seconds > 0 else 0.0
 
 
 def health(window: Window, endpoint: str) -> Health | None:
@@ -91,9 +107,7 @@ def apiserver_unready(window: Window, limits: Limits) -> Iterator[Finding]:
              API server that does not let us ask, or that has never answered us at its own address
              while Kubernetes calls its pod ready (blind spots).
     """
-    ends = [
-        e for e in apiservers(window) if not _never_answered(window, e) or _pod_fails(window, e)
-    ]
+    ends = [e for e in apiservers(window) if not never_answered(window, e) or _pod_fails(window, e)]
     bad = {e: found for e in ends if (found := _unready(window, e))}
     none_left = bool(ends) and len(bad) == len(ends)
     patience = limits["all"] if none_left else limits["one"]
@@ -104,7 +118,7 @@ def apiserver_unready(window: Window, limits: Limits) -> Iterator[Finding]:
             continue
         name = name_of(window, endpoint)
         yield Finding(
-            _subject(window, endpoint),
+            apiserver(window, endpoint),
             Severity.CRITICAL if none_left else Severity.WARNING,
             f"The API server {name} {why}"
             + (", and no other is ready" if none_left and len(ends) > 1 else ""),
@@ -137,7 +151,8 @@ def _unready(window: Window, endpoint: str) -> tuple[float, str, bool] | None:
     return since, why, by_etcd
 
 
-def _never_answered(window: Window, endpoint: str) -> bool:
+def never_answered(window: Window, endpoint: str) -> bool:
+    """Return whether it has not answered us once at its own address."""
     look = window.looks[("apiserver", endpoint)]
     return look.last_ok is None and not window.points(endpoint, APISERVER_HEALTH)
 
@@ -182,7 +197,7 @@ def apiserver_etcd_slow(window: Window, limits: Limits) -> Iterator[Finding]:
         waits, op, severity = max(slow)
         own = own_seconds(window)
         yield Finding(
-            _subject(window, endpoint),
+            apiserver(window, endpoint),
             severity,
             f"The API server {name_of(window, endpoint)} waits {_ms(waits)} (p99) for etcd's"
             f" answers to {op}: {_blames(waits, own)}",
@@ -278,12 +293,12 @@ def apiserver_writes_failing(window: Window, limits: Limits) -> Iterator[Finding
         failed = failing_share(window, endpoint)
         if failed is None or not (severity := limits.graded(failed[0])):
             continue
-        share, rate, of_etcd = failed
+        share, each, of_etcd = failed
         yield Finding(
-            _subject(window, endpoint),
+            apiserver(window, endpoint),
             severity,
             f"{share * 100:.0f} % of the writes through the API server {name_of(window, endpoint)}"
-            f" fail ({rate:.1f} a second)",
+            f" fail ({each:.1f} a second)",
             (
                 Evidence(
                     "apiserver_write_errors", round(share, 3), "ratio", limits["warning"],
@@ -312,9 +327,9 @@ def failing_share(window: Window, endpoint: str) -> tuple[float, float, float | 
     for key in window.keys(endpoint, APISERVER_REQUESTS):
         verb, _, code = key.partition("/")
         if verb in WRITES:
-            rate = window.rate(endpoint, APISERVER_REQUESTS, key, over=SPAN) or 0.0
-            done += rate
-            failed += rate if code.startswith("5") else 0.0
+            each = rate(window, endpoint, APISERVER_REQUESTS, key)
+            done += each
+            failed += each if code.startswith("5") else 0.0
     if done * SPAN < LEAST:
         return None
     asked = _sum(window, endpoint, APISERVER_ETCD_REQUESTS)
@@ -324,7 +339,7 @@ def failing_share(window: Window, endpoint: str) -> tuple[float, float, float | 
 
 def _sum(window: Window, endpoint: str, signal: Signal) -> float:
     keys = window.keys(endpoint, signal)
-    return sum(window.rate(endpoint, signal, key, over=SPAN) or 0.0 for key in keys)
+    return sum(rate(window, endpoint, signal, key) for key in keys)
 
 
 @detector(
@@ -352,8 +367,8 @@ def storage_override_sick(window: Window, limits: Limits) -> Iterator[Finding]:
             continue
         events = window.quantile(endpoint, APISERVER_EVENTS_SECONDS, 0.99, over=SPAN)
         others = window.quantile(endpoint, APISERVER_OTHERS_SECONDS, 0.99, over=SPAN)
-        asked = window.rate(endpoint, APISERVER_EVENTS_REQUESTS, over=SPAN) or 0.0
-        failed = window.rate(endpoint, APISERVER_EVENTS_ERRORS, over=SPAN) or 0.0
+        asked = rate(window, endpoint, APISERVER_EVENTS_REQUESTS)
+        failed = rate(window, endpoint, APISERVER_EVENTS_ERRORS)
         slow = events is not None and events.count >= LEAST and events.value > limits["warning"]
         alone = others is None or (events is not None and others.value < events.value / 4)
         failing = asked * SPAN >= LEAST and failed / asked > limits["share"]
@@ -388,51 +403,3 @@ def _overridden(window: Window, endpoint: str) -> bool:
     return any("events" in flag for flag in flags) or (
         len(window.keys(endpoint, APISERVER_DB_BYTES)) > 1
     )
-
-
-@detector("kubernetes-unseen", impact="What needs Kubernetes' own view is not judged.")
-def kubernetes_unseen(window: Window, limits: Limits) -> Iterator[BlindSpot]:
-    """Kubernetes, or an API server, cannot be looked at, or only in part (a blind spot).
-
-    Signal:  lists, watches and pages that are denied or fail.
-    Source:  Kubernetes API, API server /readyz and /metrics.
-    Means:   members and nodes are not compared, impact is not measured; nothing is called healthy.
-    Next:    the role in docs/kubernetes.md; the reason is told with it.
-    """
-    for look in window.looks.values():
-        if look.failure is not None and look.source == "kubernetes":
-            remedy = _ROLE if look.failure in DENIED else ""
-            yield BlindSpot("kubernetes", CLUSTER, look.detail or str(look.failure), remedy)
-        elif look.failure is not None and look.source == "apiserver" and _told(window, look):
-            remedy = _ROLE if look.failure in DENIED else ""
-            subject = _subject(window, look.endpoint)
-            yield BlindSpot("apiserver", subject, look.detail or str(look.failure), remedy)
-    yield from _partly(window)
-
-
-_ROLE = "give the account that etcdscope uses the role in docs/kubernetes.md"
-
-
-def _told(window: Window, look: Look) -> bool:
-    """Return whether the failure says something of our view; one that is down is a finding."""
-    if look.failure in DENIED or _never_answered(window, look.endpoint):
-        return True
-    fresh = window.last(look.endpoint, APISERVER_HEALTH)
-    return fresh is not None and fresh.at >= look.at
-
-
-def _partly(window: Window) -> Iterator[BlindSpot]:
-    from_api = window.looks.get(("kubernetes", KUBERNETES))
-    if from_api is None or from_api.failure is not None:
-        return
-    by_reason: dict[str, list[str]] = {}
-    for kind in window.keys(KUBERNETES, KUBE_UNSEEN):
-        if why := window.word(KUBERNETES, KUBE_UNSEEN, kind):
-            by_reason.setdefault(why, []).append(kind)
-    denied = any(
-        window.number(KUBERNETES, KUBE_DENIED, kind)
-        for kind in window.keys(KUBERNETES, KUBE_DENIED)
-    )
-    if by_reason:
-        parts = [f"{', '.join(kinds)} not seen: {why}" for why, kinds in by_reason.items()]
-        yield BlindSpot("kubernetes-part", CLUSTER, "; ".join(parts)[:600], _ROLE if denied else "")

@@ -40,6 +40,7 @@ from etcdscope.detect import (
     security,
     space,
     static_pods,
+    unseen,
     upkeep,
     versions,
 )
@@ -87,6 +88,7 @@ FAMILIES = (
     namespaces,
     leader_place,
     backups,
+    unseen,
 )
 
 DETECTORS: tuple[Detector, ...] = tuple(

@@ -18,7 +18,7 @@ from etcdscope.detect.seats import (
     stacked,
 )
 from etcdscope.model.cluster import Member, MemberList
-from etcdscope.model.finding import CLUSTER, BlindSpot, Finding, Limits, RuledOut, Severity, Subject
+from etcdscope.model.finding import Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.kubernetes import ETCD, Node, Nodes, StaticPod
 from etcdscope.model.signal import MEMBER_LIST
@@ -264,23 +264,3 @@ def _has_pod(window: Window, one: Seat) -> bool:
     recent = window.points(KUBERNETES, KUBE_PODS, over=120.0)
     told = [p.value for p in recent if isinstance(p.value, tuple)]
     return any(pod.node == node and pod.kind == ETCD for now in dict.fromkeys(told) for pod in now)
-
-
-@detector("etcd-unseen", impact="Quorum, members, disks and quota are not judged.")
-def etcd_unseen(window: Window, limits: Limits) -> Iterator[BlindSpot]:
-    """etcd itself is not looked at: it is judged from the API servers alone (a blind spot).
-
-    Signal:  Kubernetes answers, and no member of etcd is known.
-    Source:  Kubernetes API.
-    Means:   a managed control plane, whose etcd belongs to the provider; or no endpoint was found.
-    Next:    --endpoints with certificates, where etcd is yours.
-    """
-    asked = any(source == "status" for source, _ in window.looks)
-    if not window.members and not asked and nodes(window) is not None:
-        yield BlindSpot(
-            "etcd",
-            CLUSTER,
-            "no member of etcd can be reached, as in a managed control plane: it is judged from the"
-            " API servers alone, so that quorum, members, disks and quota are not seen",
-            "give --endpoints and certificates, if this etcd is yours",
-        )
