@@ -1,5 +1,6 @@
 """Looks at one API server: is it ready, and what does it say of etcd and of itself."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
@@ -25,6 +26,7 @@ from etcdscope.sources.looking import Looking
 # 2.6 MB in a small cluster; a large one was told of with 40 MB.
 MOST_BYTES = 256 << 20
 LINE_BYTES = 1 << 20
+METRICS_SECONDS = 8.0  # of the look's patience
 PAGE_BYTES = 1 << 18
 _CHECK = re.compile(r"^\[(\+|-)\](\S+)", re.MULTILINE)
 _NAMES = Names(BY_METRIC, BESIDE)
@@ -61,7 +63,11 @@ class ApiserverSource:
             seen.append(Observation(APISERVER_NODE, self._node))
         began = looking.seconds
         try:
-            seen += await self._metrics()
+            async with asyncio.timeout(METRICS_SECONDS):
+                seen += await self._metrics()
+        except TimeoutError:
+            late = f"{self.server}/metrics did not end within {METRICS_SECONDS:.0f} s."
+            return replace(looking.blind(Failure.TIMEOUT, late), observations=tuple(seen))
         except KubernetesError as error:
             return replace(looking.blind(error.failure, error.detail), observations=tuple(seen))
         except MalformedError as error:
