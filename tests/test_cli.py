@@ -416,7 +416,7 @@ def test_what_speaks_of_one_cluster_is_refused_for_several(
 
 def test_one_of_several_clusters_must_say_where_it_is(filed: Callable[[str], Path]) -> None:
     path = filed('[clusters.a]\n[clusters.b]\nendpoints = ["10.0.0.1:2379"]')
-    with pytest.raises(SettingsError, match=r"clusters.a: give endpoints, or discovery-srv"):
+    with pytest.raises(SettingsError, match=r"clusters.a: give endpoints, discovery-srv, or"):
         settings_of(Cluster(config=path), fleet=True)
 
 

@@ -30,7 +30,7 @@ class Chapter:
 CHAPTERS = (
     Chapter(
         "Quorum and leadership",
-        ("quorum", "leadership", "elections"),
+        ("quorum", "leadership", "elections", "leader_place"),
         "a lost quorum, no margin, no leader, flapping leaders, settings that cause elections",
     ),
     Chapter(
@@ -60,7 +60,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Data",
-        ("data", "files", "identity"),
+        ("data", "files", "identity", "backups"),
         "members that differ, damaged files, lost or rewound data",
     ),
     Chapter(
@@ -72,6 +72,20 @@ CHAPTERS = (
         "Security",
         ("security",),
         "certificates that end, have ended or do not fit; no TLS, no authentication",
+    ),
+    Chapter(
+        "Kubernetes",
+        (
+            "placement",
+            "static_pods",
+            "kubelets",
+            "apiservers",
+            "apiserver_cache",
+            "namespaces",
+            "unseen",
+        ),
+        "nodes and members that do not fit, leases that stop, API servers that wait or believe"
+        " something else, flags that drift",
     ),
     Chapter(
         "Planned work",

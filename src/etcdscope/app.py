@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from etcdscope.sinks.alertmanager import AlertmanagerSettings
     from etcdscope.sinks.outbox import Outbox
     from etcdscope.sinks.webhook import WebhookSettings
+    from etcdscope.sources.kubernetes.discovery import Found
+    from etcdscope.sources.kubernetes.kubeconfig import KubernetesSettings
+    from etcdscope.sources.kubernetes.opened import Kubernetes
     from etcdscope.sources.logs.opened import Logs, LogSettings
     from etcdscope.store.history import History
     from etcdscope.store.recording import Recorder
@@ -78,6 +81,8 @@ class Settings:
     node_exporters: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    kubernetes: "KubernetesSettings | None" = None
+    backups: tuple[Path, ...] = ()
     also: tuple["Settings", ...] = ()
 
     @property
@@ -276,8 +281,10 @@ async def _engine(
     import aiohttp  # noqa: F401
     import grpc.aio  # noqa: F401
 
-    access = settings.access
     async with AsyncExitStack() as stack:
+        kubernetes = await _kubernetes(settings, clock, stack)
+        access, found = await _access(settings, kubernetes)
+        backups = _backups(settings)
         http = await stack.enter_async_context(HttpClient(access.security))
         clients: dict[str, EtcdClient] = {}
 
@@ -320,7 +327,7 @@ async def _engine(
             clock=clock,
             state=start or State(DETECTORS, settings.limits, rest=rest),
             sources=(
-                *_sources(access, client, http, peer, relieved, presence=held),
+                *_sources(access, client, http, peer, relieved, presence=held, elsewhere=found),
                 *compared,
                 hosts,
                 AdvertisedSource(
@@ -331,9 +338,47 @@ async def _engine(
             deliver=deliver,
             tick=tick,
             own=own,
-            standing=lambda: logs.sources if logs else {},
+            standing=lambda: {
+                **(logs.sources if logs else {}),
+                **(kubernetes.sources() if kubernetes else {}),
+                **backups,
+            },
         )
         yield engine
+
+
+async def _kubernetes(
+    settings: Settings, clock: Clock, stack: AsyncExitStack
+) -> "Kubernetes | None":
+    if settings.kubernetes is None:
+        return None
+    from etcdscope.sources.kubernetes.opened import Kubernetes
+
+    return await stack.enter_async_context(Kubernetes(settings.kubernetes, clock.now))
+
+
+async def _access(
+    settings: Settings, kubernetes: "Kubernetes | None"
+) -> tuple[Access, "Found | None"]:
+    """Return how to reach etcd: as the user said, and what was left open as Kubernetes says."""
+    said = settings.access
+    if kubernetes is None or said.endpoints:
+        return said, None
+    found = await kubernetes.find()
+    for notice in found.notices:
+        log.warning("%s", notice)
+    own = bool(said.security.files)
+    security = said.security if own or not found.security else found.security
+    return replace(said, endpoints=found.endpoints, security=security), found
+
+
+def _backups(settings: Settings) -> Mapping[str, Source]:
+    if not settings.backups:
+        return {}
+    from etcdscope.model.signal_kubernetes import BACKUPS
+    from etcdscope.sources.backups import BackupsSource
+
+    return {BACKUPS: BackupsSource(settings.backups)}
 
 
 async def _given(access: Access) -> tuple[str, ...]:
@@ -352,14 +397,15 @@ def _sources(
     relieved: Callable[[], bool],
     *,
     presence: PresenceSource | None,
+    elsewhere: "Found | None" = None,
 ) -> tuple[Source, ...]:
     """Return the sources in the order in which their first looks start."""
     security = access.security
     always: tuple[Source, ...] = (
         StatusSource(client, relieved),
         MembersSource(client),
-        RaftvarsSource(http),
-        MetricsSource(http),
+        RaftvarsSource(http, elsewhere.pages if elsewhere else None),
+        MetricsSource(http, elsewhere.metrics if elsewhere else None),
         PortsSource(security, peer),
         ProbeSource(client, http),
         CertificatesSource(security, peer),

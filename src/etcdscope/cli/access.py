@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from etcdscope.etcd.settings import Access
 
 CLUSTER = Group("Cluster, as in etcdctl", sort_key=10)
+KUBERNETES = Group("Kubernetes", sort_key=15)
 OUTPUT = Group("Output", sort_key=20)
 LEVELS = Literal["debug", "info", "warning", "error"]
 
@@ -58,6 +59,28 @@ class Cluster:
             " URL says where etcd's data are, if not in /var/lib/etcd."
         ),
     ] = None
+    kubernetes: Annotated[
+        bool | None,
+        Parameter(
+            group=KUBERNETES,
+            help="Look at Kubernetes as well, and find etcd through it where no endpoint is given."
+            " In a pod by its service account, else by $KUBECONFIG or ~/.kube/config.",
+        ),
+    ] = None
+    kubeconfig: Annotated[
+        Path | None, Parameter(group=KUBERNETES, help="That file instead; implies --kubernetes.")
+    ] = None
+    context: Annotated[
+        str | None, Parameter(group=KUBERNETES, help="Its context; implies --kubernetes.")
+    ] = None
+    in_cluster: Annotated[
+        bool | None,
+        Parameter(group=KUBERNETES, help="The pod's service account; implies --kubernetes."),
+    ] = None
+    backup: Annotated[
+        list[Path] | None,
+        Parameter(help="A backup file, or a directory of them; may be given again."),
+    ] = None
     config: Annotated[Path | None, Parameter(help="TOML file: clusters, limits, sinks.")] = None
     cluster: Annotated[
         str | None, Parameter(help="Which cluster of the file, where it has several.")
@@ -68,12 +91,17 @@ class Cluster:
         said: dict[str, str | None] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and field.name not in ("config", "cluster", "node_exporter"):
+            if value is not None and field.name not in _NOT_ETCDCTLS:
                 text = ",".join(value) if isinstance(value, list) else str(value)
                 said[field.name.replace("_", "-")] = (
                     text.lower() if isinstance(value, bool) else text
                 )
         return said
+
+
+_NOT_ETCDCTLS = frozenset(
+    {"config", "cluster", "node_exporter", "kubernetes", "kubeconfig", "context", "in_cluster"}
+) | {"backup"}
 
 
 @Parameter(name="*", group=OUTPUT)

@@ -16,6 +16,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 Name = Annotated[str, Meta(min_length=1)]
 
 
+_NOT_ETCDCTLS = frozenset({"password-file", "kubeconfig", "context"})
+
+
 class FiledCluster(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """``[clusters.NAME]``: etcdctl's flags without their dashes."""
 
@@ -34,13 +37,18 @@ class FiledCluster(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     logs: dict[Name, Name] = field(default_factory=dict)
     node_exporter: dict[str, Name] = field(default_factory=dict)
     labels: dict[Name, str] = field(default_factory=dict)
+    kubernetes: bool = False
+    kubeconfig: str = ""
+    context: str = ""
+    in_cluster: bool = False
+    backups: tuple[Name, ...] = ()
 
     def flags(self) -> dict[str, str | None]:
         """Return the settings under etcdctl's names."""
         said: dict[str, str | None] = {
             name: value
             for name, value in msgspec.to_builtins(self).items()
-            if value and isinstance(value, str) and name != "password-file"
+            if value and isinstance(value, str) and name not in _NOT_ETCDCTLS
         }
         if self.endpoints:
             said["endpoints"] = ",".join(self.endpoints)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from etcdscope.sinks.alertmanager import AlertmanagerSettings
     from etcdscope.sinks.http import Receiver
     from etcdscope.sinks.webhook import WebhookSettings
+    from etcdscope.sources.kubernetes.kubeconfig import KubernetesSettings
     from etcdscope.sources.logs.opened import LogSettings
 
 
@@ -36,8 +38,6 @@ def settings_of(
 
     ``fleet``: all clusters of the file may be watched at once.
     """
-    from dataclasses import replace
-
     filed = _read(cluster.config)
     notices: tuple[str, ...] = ()
     if fleet and filed and len(names := filed.names(cluster.cluster)) > 1:
@@ -61,8 +61,13 @@ def _only(
     access, notices = access_of(cluster, filed)
     one = filed.one(cluster.cluster) if filed else None
     names = filed.names(cluster.cluster) if filed else ()
+    kubernetes = _kubernetes(cluster, filed)
+    if kubernetes and not _named(cluster, filed):
+        access = replace(access, endpoints=())  # Kubernetes knows them
     settings = Settings(
         access=access,
+        kubernetes=kubernetes,
+        backups=_backups(cluster, filed),
         limits=_limits(filed),
         logs=_logs(log or (), one.logs if one else {}),
         node_exporters=_node_exporters(cluster, filed),
@@ -82,8 +87,6 @@ def _agent(
     webhook: Sequence[str],
 ) -> "Settings":
     """Return the settings with those of the agent: of the flags, else of the file."""
-    from dataclasses import replace
-
     own = filed.agent if filed else None
     return replace(
         settings,
@@ -100,6 +103,9 @@ def _one_at_most(cluster: Cluster, log: Sequence[str] | None, record: Path | Non
     said = [f"--{name}" for name in cluster.flags()]
     said += ["--log"] * bool(log) + ["--record"] * bool(record)
     said += ["--node-exporter"] * bool(cluster.node_exporter)
+    said += ["--kubernetes"] * bool(_kubernetes(cluster, None)) + ["--backup"] * bool(
+        cluster.backup
+    )
     if said:
         raise SettingsError(
             f"{said[0]} speaks of one cluster, and the file has several: give --cluster NAME too,"
@@ -115,21 +121,60 @@ def _filed(filed: "Configuration", name: str) -> "Settings":
     from etcdscope.app import Settings
     from etcdscope.etcd.settings import access_from
 
-    one = filed.clusters[name]
-    if not one.endpoints and not one.discovery_srv:
-        raise SettingsError(f"--config: clusters.{name}: give endpoints, or discovery-srv.")
+    one, meant = filed.clusters[name], Cluster(config=None, cluster=name)
+    kubernetes, said = _kubernetes(meant, filed), bool(one.endpoints or one.discovery_srv)
+    if not said and not kubernetes:
+        raise SettingsError(
+            f"--config: clusters.{name}: give endpoints, discovery-srv, or kubernetes = true."
+        )
     try:
         access, _ = access_from(one.flags(), {})
     except SettingsError as error:
         raise SettingsError(f"--config: clusters.{name}: {error}") from None
     return Settings(
-        access=access,
+        access=access if said else replace(access, endpoints=()),
+        kubernetes=kubernetes,
+        backups=_backups(meant, filed),
         limits=_limits(filed),
         logs=_logs((), one.logs),
-        node_exporters=_node_exporters(Cluster(config=None, cluster=name), filed),
+        node_exporters=_node_exporters(meant, filed),
         name=name,
         labels=one.labels,
     )
+
+
+def _kubernetes(cluster: Cluster, filed: "Configuration | None") -> "KubernetesSettings | None":
+    """Return which Kubernetes is meant, None where none is; a flag wins over the file."""
+    file = filed.one(cluster.cluster) if filed else None
+    wanted = cluster.kubernetes or cluster.in_cluster or cluster.kubeconfig or cluster.context
+    filed_wanted = file and (file.kubernetes or file.in_cluster or file.kubeconfig or file.context)
+    if not wanted and not filed_wanted:
+        return None
+    from etcdscope.sources.kubernetes.kubeconfig import KubernetesSettings
+
+    path = cluster.kubeconfig or (Path(file.kubeconfig) if file and file.kubeconfig else None)
+    return KubernetesSettings(
+        kubeconfig=path.expanduser() if path else None,
+        context=cluster.context or (file.context if file else ""),
+        in_cluster=bool(cluster.in_cluster or (file and file.in_cluster)),
+    )
+
+
+def _named(cluster: Cluster, filed: "Configuration | None") -> bool:
+    """Return whether the user said where etcd is."""
+    file = filed.one(cluster.cluster) if filed else None
+    variables = ("ETCDCTL_ENDPOINTS", "ETCDCTL_DISCOVERY_SRV")
+    return bool(
+        cluster.endpoints
+        or cluster.discovery_srv
+        or (file and (file.endpoints or file.discovery_srv))
+        or any(os.environ.get(name) for name in variables)
+    )
+
+
+def _backups(cluster: Cluster, filed: "Configuration | None") -> tuple[Path, ...]:
+    file = filed.one(cluster.cluster).backups if filed else ()
+    return tuple(cluster.backup or (Path(one) for one in file))
 
 
 def _node_exporters(cluster: Cluster, filed: "Configuration | None") -> dict[str, str]:

@@ -110,7 +110,8 @@ def watch(
             if settings.also
             else map(host, settings.access.endpoints)
         )
-        _notice([f"watching {', '.join(ends)}; Ctrl-C ends it."])
+        whom = ", ".join(ends) or "what Kubernetes tells of"
+        _notice([f"watching {whom}; Ctrl-C ends it."])
     run(app.watch(settings, named=tellers(settings, json=json, output=output)))
     return 0
 

@@ -18,6 +18,8 @@ from etcdscope.model.signal import (
 from etcdscope.model.window import ANSWERS, Look, Window
 
 DENIED = frozenset({Failure.PERMISSION_DENIED, Failure.UNAUTHENTICATED})
+# What fails there says nothing of etcd's own permissions; it is told by who knows of it.
+ELSEWHERE = frozenset({"logs", "kubernetes", "apiserver", "backup"})
 # Two looks in a row: a single failure is a hiccup, and is retried at once.
 SURE = 2
 
@@ -170,7 +172,7 @@ def monitor_permission_denied(window: Window, limits: Limits) -> Iterator[BlindS
     Next:    give --user, or the roles that it lacks.
     """
     for look in window.looks.values():
-        if look.source != "logs" and look.failure in DENIED and look.failures >= 1:
+        if look.source not in ELSEWHERE and look.failure in DENIED and look.failures >= 1:
             yield BlindSpot(
                 look.source,
                 Subject.member(look.member) if look.member else Subject.endpoint(look.endpoint),

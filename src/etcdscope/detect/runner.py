@@ -70,6 +70,10 @@ def source_of(signal: Signal) -> str:
         "etcd's log": "logs",
         "Maintenance.HashKV": "hashes",
         "host": "host",
+        "Kubernetes API": "kubernetes",
+        "API server /readyz": "apiserver",
+        "API server /metrics": "apiserver",
+        "backup files": "backup",
     }.get(signal.source, "probe")
 
 

@@ -39,6 +39,13 @@ _BEFORE = {
     ("data-dir-empty", "member-down"): _EVER,
     ("data-dir-empty", "quorum-margin-zero"): _EVER,
     ("snapshot-storm", "quorum-margin-zero"): _EVER,
+    # Nodes and pods are looked at every five seconds, and say for how long it has been so.
+    ("member-without-node", "member-down"): _EVER,
+    ("member-without-node", "member-unreachable"): _EVER,
+    **{
+        ("liveness-kill-loop", effect): _EVER
+        for effect in ("member-down", "member-restarting", "quorum-margin-zero", "quorum-lost")
+    },
 }
 
 
@@ -364,6 +371,62 @@ TABLE: tuple[Explanation, ...] = (
         same=("apply-lag", "backend-commit-slow", "member-frozen", "wal-fsync-slow", "cpu-starved"),
         touching=_LINKS,
         within=15.0,
+    ),
+)
+
+_KUBERNETES = (
+    "node-leases-stale",
+    "apiserver-writes-failing",
+    "apiserver-etcd-slow",
+    "apiserver-unready",
+    "watch-cache-lagging",
+    "node-not-ready",
+)
+TABLE = (
+    *TABLE,
+    # What Kubernetes shows of etcd's trouble. Leases run out 40 s after their last renewal, and API
+    # servers are read every 15 s: their effects outlast the cause, and are seen later.
+    *(
+        row
+        for cause in (
+            "quorum-lost",
+            "leader-missing",
+            "leader-flapping",
+            "quota-exhausted",
+            "alarm-corrupt",
+            "proposals-failing",
+            "proposals-piling",
+            "member-down",
+            "member-frozen",
+            "member-isolated",
+            "member-restarting",
+            "member-stopped",
+            "defrag-blocking",
+            "wal-fsync-slow",
+            "storage-stalled-together",
+            "backend-commit-slow",
+            "disk-hung",
+            "disk-full",
+            "cpu-starved",
+            "link-slow",
+            "link-saturated",
+            "certificate-expired",
+            "certificate-mismatched",
+            "revision-rewound",
+        )
+        for row in _explains(cause, anywhere=_KUBERNETES, within=60.0)
+    ),
+    *_explains("apiserver-unready", anywhere=("node-leases-stale", "node-not-ready"), within=60.0),
+    *_explains("node-leases-stale", anywhere=("node-not-ready",), within=60.0),
+    *_explains("revision-rewound", anywhere=("apiserver-view-differs",), within=60.0),
+    *_explains("cluster-id-mixed", anywhere=("apiserver-view-differs",), within=60.0),
+    *_explains("member-without-node", same=("member-down", "member-unreachable")),
+    *_explains("liveness-kill-loop", same=("member-down", "member-restarting"), within=60.0),
+    *_explains("liveness-kill-loop", anywhere=(*_LOSS, "quorum-lost"), within=60.0),
+    *(
+        row
+        for cause in ("wal-fsync-slow", "backend-commit-slow", "cpu-starved", "disk-shared")
+        for row in _explains(cause, same=("leader-misplaced",))
     ),
 )
 

@@ -4,7 +4,7 @@ Pure: the same tracks and findings always give the same incidents. An incident's
 finding that opened it; its cause may become clearer later.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from etcdscope.detect.detector import Detector
@@ -55,6 +55,7 @@ class Context:
     names: Mapping[str, str]
     blanks: Mapping[str, Mapping[str, str]]  # by hex member id; "" for the cluster
     unseen: tuple[BlindSpot, ...] = ()  # what could not be looked at in this judgement
+    also: Callable[[Finding], str] = lambda _: ""  # what it means in Kubernetes, if that is seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +319,7 @@ def _worded(
         next_test=root.next_test or (str(test) if test else ""),
         alternatives=instead.alternatives,
         test=test,
-        impact=known.impact if known else "",
+        impact=" ".join(filter(None, (known.impact if known else "", context.also(root)))),
         runbook=tuple(_filled(step, blanks) for step in known.runbook) if known else (),
         names=context.names,
     )

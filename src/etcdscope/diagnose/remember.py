@@ -39,7 +39,7 @@ def remember(memory: Memory, window: Window) -> Memory:
     changes = [*_identity(memory, window, cluster), *_turns(memory, window)]
     went_back = {c.what for c in changes if c.what in ("revision", "index")}
     members = tuple(_member(memory.member(m.id), m, window) for m in window.members)
-    looked_at = {endpoint for _, endpoint in window.looks if endpoint}
+    looked_at = {endpoint for _, endpoint in window.looks if "://" in endpoint}
     changed = [*memory.changes, *changes]
     return Memory(
         home=memory.home or cluster,

@@ -2,12 +2,14 @@
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from urllib.parse import urlsplit
 
 from etcdscope.detect.detector import Detector
 from etcdscope.detect.runner import judge
 from etcdscope.detect.suspicion import STANDING, news, signs
 from etcdscope.detect.testimony import leader
+from etcdscope.diagnose.impact import in_kubernetes
 from etcdscope.diagnose.incidents import Context, Followed, Tracking, follow
 from etcdscope.diagnose.remember import remember
 from etcdscope.diagnose.verdict import cluster_id, verdict
@@ -217,7 +219,7 @@ def _context(window: Window, called: str) -> Context:
         }
         blanks[member.id] = common | {k: v for k, v in own.items() if v}
     names = {m.id: m.label for m in window.members}
-    return Context(cluster_id(window) or called, names, blanks)
+    return Context(cluster_id(window) or called, names, blanks, also=partial(in_kubernetes, window))
 
 
 def _old_revision(window: Window) -> str:

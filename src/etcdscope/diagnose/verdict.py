@@ -6,6 +6,7 @@ from math import isfinite
 
 from etcdscope.detect.quorum import voters
 from etcdscope.detect.testimony import leader, silence
+from etcdscope.diagnose.managed import by_api_servers
 from etcdscope.model.cluster import Member, Role
 from etcdscope.model.finding import Severity
 from etcdscope.model.incident import Incident, Level, MemberState, Verdict
@@ -56,14 +57,15 @@ def verdict(window: Window, incidents: Sequence[Incident]) -> Verdict:
     worst = max((i.severity for i in incidents), default=Severity.INFO)
     level = _LEVELS[worst]
     judged = any(s.reachable for s in states)
-    if not judged and level is not Level.CRITICAL:
+    managed = by_api_servers(window, incidents)
+    if not judged and not managed and level is not Level.CRITICAL:
         level = Level.UNKNOWN
     worth = voters(window)
     margin = len(worth.counting) - window.quorum if window.members and judged else None
     versions = sorted({s.version for s in states if s.version})
     return Verdict(
         level=level,
-        sentence=_sentence(window, level, incidents, lead, margin),
+        sentence=managed or _sentence(window, level, incidents, lead, margin),
         cluster=cluster_id(window),
         version=versions[0] if versions else "",
         voters=len(window.voters),

@@ -79,6 +79,10 @@ FRESH = {
     "certificate": 7200.0,
     "Maintenance.HashKV": 7200.0,
     "host": 12.0,
+    "Kubernetes API": 20.0,
+    "API server /readyz": 20.0,
+    "API server /metrics": 40.0,
+    "backup files": 7200.0,
 }
 
 
@@ -106,6 +110,8 @@ def _declare(
     TABLE[name] = signal
     return signal
 
+
+declare = _declare  # for the tables beside this one
 
 _S, _B, _E, _N, _W = Unit.SECONDS, Unit.BYTES, Unit.ENTRIES, Unit.COUNT, Unit.NONE
 _G, _C, _H, _T, _F = Kind.GAUGE, Kind.COUNTER, Kind.HISTOGRAM, Kind.STATE, Kind.FACT
