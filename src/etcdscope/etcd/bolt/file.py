@@ -132,31 +132,56 @@ class BoltFile:
                 yield Entry(*entry[:5])
             return
 
+    def reachable(self) -> Iterator[int]:
+        """Yield the pages that the root bucket and its buckets are made of."""
+        roots = [self.meta.root]
+        for _, data, begin, end, _, flags in self._tree(self.meta.root):
+            if flags & pages.IS_BUCKET and end - begin >= BUCKET.size and end <= len(data):
+                root, _ = BUCKET.unpack_from(data, begin)
+                roots += [root] if root else []
+        for root in roots:
+            yield from (number for number, *_ in self._pages(root))
+
     def _tree(self, root: int) -> Iterator[tuple[bytes, bytes, int, int, int, int]]:
+        """Yield the entries below a page, last first."""
+        for number, data, count, size, leaf in self._pages(root):
+            if leaf:
+                try:
+                    offset = number * self.meta.page_size
+                    yield from self._leaf(data, number, size, offset, count)
+                except DamagedError as damaged:
+                    self.note(str(damaged))
+                except OSError as error:
+                    self.note(f"page {number} cannot be read: {error.strerror}")
+
+    def _pages(self, root: int) -> Iterator[tuple[int, bytes, int, int, bool]]:
         """Walk down from a page; each page counts once, so that a loop in a damaged file ends."""
         seen = bytearray(self._limit + 1)
         waiting = [root]
         while waiting:
             number = waiting.pop()
             try:
-                if not 1 < number < self._limit or seen[number]:
-                    raise DamagedError(
-                        f"page {number} is {'named twice' if number > 1 else 'no page of keys'}"
-                        if number < self._limit
-                        else f"page {number} is past the end of the file"
-                    )
-                seen[number] = 1
-                data, count, size, leaf = self._page(number)
-                if leaf:
-                    yield from self._leaf(data, number, size, number * self.meta.page_size, count)
-                else:
+                self._check(number, seen)
+                data, count, size, leaf = self._page(number, seen)
+                if not leaf:
                     waiting.extend(pages.children(data, number, count))
             except DamagedError as damaged:
                 self.note(str(damaged))
             except OSError as error:
                 self.note(f"page {number} cannot be read: {error.strerror}")
+            else:
+                yield number, data, count, size, leaf
 
-    def _page(self, number: int) -> tuple[bytes, int, int, bool]:
+    def _check(self, number: int, seen: bytearray) -> None:
+        if number >= self._limit:
+            raise DamagedError(f"page {number} is past the end of the file")
+        if number < 2:
+            raise DamagedError(f"page {number} is no page of keys")
+        if seen[number]:
+            raise DamagedError(f"page {number} is named twice")
+        seen[number] = 1
+
+    def _page(self, number: int, seen: bytearray) -> tuple[bytes, int, int, bool]:
         """Return a page's bytes, entries, size with its overflow, and whether it is a leaf."""
         page_size = self.meta.page_size
         data = self.read(number * page_size, page_size)
@@ -164,6 +189,9 @@ class BoltFile:
         if overflow:
             if number + overflow >= self._limit:
                 raise DamagedError(f"page {number} continues past the end of the file")
+            if any(seen[number + 1 : number + overflow + 1]):
+                raise DamagedError(f"page {number} continues over other pages")
+            seen[number + 1 : number + overflow + 1] = b"\1" * overflow
             wanted = max(READ_AT_ONCE, page_size, pages.HEADER.size + count * pages.LEAF.size)
             size = min((overflow + 1) * page_size, wanted)
             data += self.read(number * page_size + page_size, size - page_size)

@@ -17,6 +17,7 @@ IS_BRANCH, IS_LEAF, IS_META = 0x01, 0x02, 0x04
 IS_BUCKET = 0x01  # of a leaf's element
 
 MAGIC, VERSION = 0xED0CDAED, 2
+MOST_KEY_BYTES = 32_768  # bbolt's own limit
 # 64 KiB is the largest page of any system that Linux knows; bbolt takes the system's.
 PAGE_SIZES = tuple(1024 << i for i in range(7))
 
@@ -82,17 +83,19 @@ def elements(
     """Yield flags, where the key begins, where the value does and where it ends, last first.
 
     ``size``: bytes of the page with its overflow, of which ``data`` may be only the beginning.
-    Errors: DamagedError.
+    Entries stand one behind the other; that they may not overlap also bounds what a damaged page
+    can make of itself. Errors: DamagedError.
     """
     _check_table(data, number, count)
-    unpack = LEAF.unpack_from
+    unpack, room = LEAF.unpack_from, size
     for at in range(HEADER.size + (count - 1) * LEAF.size, HEADER.size - 1, -LEAF.size):
         flags, position, key_size, value_size = unpack(data, at)
         begin = at + position
         value = begin + key_size
         end = value + value_size
-        if end > size:
-            raise DamagedError(f"page {number} has an entry that leaves it")
+        if end > room or key_size > MOST_KEY_BYTES:
+            raise DamagedError(f"page {number} has an entry that leaves its place")
+        room = begin
         yield flags, begin, value, end
 
 
