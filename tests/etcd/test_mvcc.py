@@ -53,11 +53,12 @@ def test_an_answer_says_what_protobuf_reads_in_it(
 
 @given(keys, st.integers(0, 40))
 def test_a_value_need_not_be_read_to_know_its_size(key: dict[str, bytes | int], more: int) -> None:
-    answer = message("RangeResponse")(kvs=[key]).kvs[0].SerializeToString()
-    before_value = len(answer) - len(bytes(key["value"])) - 11
-    head = answer[: max(before_value, 0) + mvcc.START_BYTES + more]
-    if len(head) > len(answer) - 11 or len(bytes(key["value"])) < mvcc.START_BYTES:
-        head = answer
+    kv = message("RangeResponse")(kvs=[key]).kvs[0]
+    answer = kv.SerializeToString()
+    kv.lease = 0  # which comes last
+    value = len(kv.value)
+    begin = len(kv.SerializeToString()) - value
+    head = answer[: begin + min(value, mvcc.START_BYTES) + more]
 
     assert mvcc.stored(head, 0, len(answer), lambda at: answer[at:]) == expected(key)
 

@@ -26,7 +26,8 @@ def headline(census: Census) -> str:
             " sizes were not looked at."
         )
     who = _who(rows, total)
-    return f"{who} of {size(total.bytes)} in {count(total.keys)} keys{_kept(census, rows)}."
+    keys = f"{count(total.keys)} key{'' if total.keys == 1 else 's'}"
+    return f"{who} of {size(total.bytes)} in {keys}{_kept(census, rows)}."
 
 
 def _who(rows: tuple[Cell, ...], total: Cell) -> str:

@@ -17,6 +17,7 @@ ROWS = 12
 # A name longer than this is cut in the middle: its end tells as much as its beginning.
 LONGEST, SHORTEST = 60, 24
 _BAR = 10
+WIDE = 110  # from here on there is room for bars beside the columns of a file
 _Column = tuple[str, bool]  # its head, and whether it is a name
 
 
@@ -62,25 +63,27 @@ def _cells(
     cells: Sequence[Cell], total: Cell, what: str, census: Census, rows: int, width: int | None
 ) -> list[Line]:
     history = total.revisions is not None
+    bars = width is None or width >= (WIDE if history else 80)
     columns: list[_Column] = [(what, True), ("keys", False)]
     if census.sized:
-        columns += [("bytes", False), ("share", False), ("", True), ("largest", False)]
-        columns += [("writes", False)]
+        columns += [("bytes", False), ("share", False), *([("", True)] if bars else [])]
+        columns += [("largest", False), ("writes", False)]
     if history:
         columns += [("kept", False), ("history", False)]
     shown = cells[:rows] if census.sized else sorted(cells, key=lambda c: -c.keys)[:rows]
-    table = [_cell(cell, total, what, census) for cell in shown]
+    table = [_cell(cell, total, what, census, bars=bars) for cell in shown]
     lines = _table(columns, table, width)
     if rest := len(cells) - len(shown):
         lines.append(line("  ", (f"… and {count(rest)} more", DIM)))
     return [*lines, EMPTY]
 
 
-def _cell(cell: Cell, total: Cell, what: str, census: Census) -> list[str]:
+def _cell(cell: Cell, total: Cell, what: str, census: Census, *, bars: bool) -> list[str]:
     row = [getattr(cell, what), count(cell.keys)]
     if census.sized:
         part = cell.bytes / total.bytes if total.bytes else 0.0
-        row += [size(cell.bytes), share(cell.bytes, total.bytes or 1), _bar(part)]
+        row += [size(cell.bytes), share(cell.bytes, total.bytes or 1)]
+        row += [_bar(part)] if bars else []
         row += [size(cell.largest), count(cell.writes)]
     if cell.revisions is not None:
         row += [count(cell.revisions), size((cell.kept_bytes or 0) - cell.value_bytes)]

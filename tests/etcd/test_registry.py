@@ -1,0 +1,157 @@
+"""A census of a real etcd: of the recorded snapshot restored into it, and of what is written."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+import pytest
+from tests.etcd.conftest import Etcd, Start
+from tests.sources.registry.recorded import agrees, expected, snapshot
+
+from etcdscope.engine import SystemClock
+from etcdscope.etcd.client import EtcdClient
+from etcdscope.lab.programs import find
+from etcdscope.sources.registry import offline
+from etcdscope.sources.registry.asked import least_busy
+from etcdscope.sources.registry.live import Effort, Scan
+
+pytestmark = pytest.mark.etcd
+
+
+@pytest.fixture
+def restored(start_etcd: Start, series: str, tmp_path: Path) -> Etcd:
+    """One member with the recorded data."""
+    folder = tmp_path / "restored"
+    etcdctl = find("etcdctl", series)
+    subprocess.run(
+        [*etcdctl.argv, "snapshot", "restore", snapshot(tmp_path), "--data-dir", folder],
+        check=True,
+        capture_output=True,
+        env={"ETCDCTL_API": "3"},
+    )
+    return start_etcd(f"--data-dir={folder}")
+
+
+async def test_a_live_scan_of_the_recorded_data_gives_what_the_snapshot_gives(
+    restored: Etcd,
+) -> None:
+    """At the snapshot's revision: leases that end after the restore take their keys along."""
+    async with EtcdClient(restored.client_url, deadline_seconds=20) as client:
+        census = await Scan(client, "m1", SystemClock(), revision=expected()["revision"]).census()
+
+    agrees(census)
+    assert census.orphans == ()
+    assert census.helm.keys == 60
+
+
+async def test_small_pages_count_the_same(restored: Etcd) -> None:
+    async with EtcdClient(restored.client_url, deadline_seconds=20) as client:
+        effort = Effort(page_keys=500, page_bytes=1 << 20)
+        scan = Scan(client, "m1", SystemClock(), effort, revision=expected()["revision"])
+        agrees(await scan.census())
+        counts = await Scan(client, "m1", SystemClock(), revision=expected()["revision"]).counts()
+
+    assert counts.total.keys == expected()["keys_total"]
+    prefixes = {c.prefix: c.keys for c in counts.by_resource()}
+    assert prefixes == {p: row["keys"] for p, row in expected()["prefixes"].items()}
+
+
+async def test_the_file_of_a_running_etcd_is_read(restored: Etcd, tmp_path: Path) -> None:
+    path = tmp_path / "restored" / "member" / "snap" / "db"
+
+    census = await asyncio.to_thread(offline.census, path)
+
+    assert census.file
+    assert census.file.intact is None
+    assert census.of_resource("pods").keys == expected()["prefixes"]["/registry/pods"]["keys"]
+
+
+async def test_deletions_compaction_and_leases_are_seen_as_etcd_sees_them(
+    etcd: Etcd, tmp_path: Path
+) -> None:
+    async with EtcdClient(etcd.client_url) as client:
+        lease = (await client.lease_grant(600)).id
+        await client.lease_grant(600)
+        for n in range(30):
+            await client.put(b"/registry/pods/a/%02d" % (n % 10), b"k8s\0" + b"x" * n)
+        await client.put(b"/registry/events/a/x", b"{}", lease=lease)
+        for n in range(4):
+            await client.delete(b"/registry/pods/a/%02d" % n)
+        await client.put(b"/registry/pods/a/00", b"k8s\0again")
+        await client.compact(20, physical=True)
+        live = await Scan(client, "m1", SystemClock()).census()
+        path = tmp_path / "saved.db"
+        with path.open("wb") as file:
+            async for piece in client.snapshot():
+                file.write(piece)
+
+    saved = offline.census(path)
+
+    assert saved.file
+    assert saved.file.intact is True
+    assert saved.complete
+    assert saved.compact_revision == 20
+    assert (saved.revision, live.revision) == (37, 37)
+    assert saved.leases == live.leases == 2
+    assert saved.leases_used == live.leases_used == 1
+    for one in (saved, live):
+        assert one.of_resource("pods").keys == 7
+        assert one.of_resource("events").leased == 1
+    assert live.total.value_bytes == saved.total.value_bytes
+    assert live.largest == saved.largest
+    assert saved.total.tombstones == 4
+
+
+async def test_the_member_behind_an_endpoint_is_found(etcd: Etcd) -> None:
+    async with EtcdClient(etcd.client_url) as client:
+        found = await least_busy([etcd.client_url], lambda _: client)
+
+    assert found == (etcd.client_url, "leader")
+
+
+async def test_a_compaction_overtakes_a_scan_of_a_real_etcd(etcd: Etcd) -> None:
+    async with EtcdClient(etcd.client_url) as client:
+        for n in range(60):
+            await client.put(b"/registry/pods/a/%02d" % n, b"x" * 50)
+        begun = asyncio.Event()
+        gently = Effort(page_keys=5, rate=4000)
+        scan = Scan(client, "m1", SystemClock(), gently, told=lambda _: begun.set())
+        counting = asyncio.create_task(scan.census())
+        await begun.wait()
+        header = await client.put(b"/registry/pods/a/00", b"y")
+        await client.compact(header.revision, physical=True)
+        census = await counting
+
+    assert census.complete
+    assert census.total.keys == 60
+    assert census.first_revision < census.revision
+    assert "overtook" in census.notes[0]
+
+
+RUN = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from etcdscope.cli import main
+sys.exit(main())
+"""
+
+
+async def test_ctrl_c_ends_a_scan_and_shows_what_was_counted(restored: Etcd) -> None:
+    words = ["registry", "--json", "--rate", "8MB", "--endpoints", restored.client_url]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", RUN, *words, stdout=PIPE, stderr=PIPE
+    )
+    await asyncio.sleep(3.0)  # of the six that it takes
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+
+    told = json.loads(out)
+    assert process.returncode == 130
+    assert not told["complete"]
+    assert 0 < told["keys"] < expected()["keys_total"]
+    assert told["notes"][0] == "It was interrupted."
+    assert not err
