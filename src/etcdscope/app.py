@@ -16,8 +16,10 @@ from etcdscope.engine import Deliver, Engine, SystemClock
 from etcdscope.etcd.client import EtcdClient
 from etcdscope.etcd.http import HttpClient
 from etcdscope.etcd.settings import Access
+from etcdscope.model.census import REGISTRY_AT
 from etcdscope.model.finding import BlindSpot, Limits, Severity
 from etcdscope.model.incident import Effect, Incident, Verdict
+from etcdscope.model.memory import Memory
 from etcdscope.model.ports import Clock, Source, Sweep
 from etcdscope.model.reading import Observation, Reading
 from etcdscope.model.signal import MEMORY, SINK_DROPPED, SINK_FAILING, STORE_FAILING
@@ -32,6 +34,7 @@ from etcdscope.sources.presence import PresenceSource
 from etcdscope.sources.probe import ProbeSource
 from etcdscope.sources.raftvars import RaftvarsSource
 from etcdscope.sources.status import StatusSource
+from etcdscope.store.censuses import Censuses
 from etcdscope.store.memories import Memories
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from etcdscope.sinks.outbox import Outbox
     from etcdscope.sinks.webhook import WebhookSettings
     from etcdscope.sources.logs.opened import Logs, LogSettings
+    from etcdscope.sources.registry.source import RegistrySource
     from etcdscope.store.history import History
     from etcdscope.store.recording import Recorder
 
@@ -164,7 +168,7 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
         history = await stack.enter_async_context(_history(settings))
         outbox = _outbox(settings, clock)
         recorder = _recorder(settings, stack)
-        remembering = Memories(history)
+        remembering, censuses = Memories(history), Censuses(history)
         noticed: set[str] = set()
 
         def deliver(sweep: Sweep, effects: Sequence[Effect]) -> None:
@@ -174,6 +178,7 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
                 log.warning("%s", notice)
             if history:
                 remembering.keep(engine.state.window)
+                censuses.keep(engine.state.window)
                 history.append(_cluster(engine.state), sweep, effects)
             if outbox:
                 outbox.put(effects)
@@ -181,13 +186,16 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
                 _record(recorder, engine.state, sweep)
 
         own = partial(_own_health, history, outbox, clock)
+        memory = await remembering.recall(await _given(settings.access))
+        counting = await _counting(settings, clock, censuses, memory) if serve_http else None
         logs = _logs(settings, lambda: engine.state.window) if serve_http or settings.logs else None
         engine = await stack.enter_async_context(
-            _engine(settings, clock, deliver, own=own, logs=logs)
+            _engine(settings, clock, deliver, own=own, logs=logs, counting=counting)
         )
         await _resume(engine, history, outbox, clock.now())
-        if memory := await remembering.recall(await _given(settings.access)):
+        if memory:
             engine.receive(Observation(MEMORY, memory))
+        engine.remember(counting.remembered() if counting else ())
         if serve_http:
             await stack.enter_async_context(_http(settings, lambda: engine.state, clock, logs))
         async with asyncio.TaskGroup() as group:
@@ -227,6 +235,7 @@ async def _engine(
     hashes: bool = True,
     own: Callable[[], Iterable[Observation]] = tuple,
     logs: "Logs | None" = None,
+    counting: "RegistrySource | None" = None,
 ) -> AsyncIterator[Engine]:
     """Open what it takes to look, and build the engine on it."""
     # 0.2 s, which in the midst of the first look would count as the member's time to answer.
@@ -285,8 +294,13 @@ async def _engine(
             deliver=deliver,
             tick=tick,
             own=own,
-            standing=lambda: logs.sources if logs else {},
+            standing=lambda: {
+                **(logs.sources if logs else {}),
+                **({REGISTRY_AT: counting} if counting else {}),
+            },
         )
+        if counting:
+            counting.look_at(lambda: engine.state.window)
         yield engine
 
 
@@ -333,6 +347,18 @@ def _logs(settings: Settings, window: Callable[[], Window]) -> "Logs":
         return next((m.id for m in window().members if named in (m.id, m.name)), "")
 
     return Logs(settings.logs, identify)
+
+
+async def _counting(
+    settings: Settings, clock: Clock, censuses: Censuses, memory: Memory | None
+) -> "RegistrySource":
+    from etcdscope.sources.registry.source import PATIENCE_OF_A_PAGE, RegistrySource
+
+    def opens(endpoint: str) -> EtcdClient:
+        security = settings.access.security
+        return EtcdClient(endpoint, security, deadline_seconds=PATIENCE_OF_A_PAGE)
+
+    return RegistrySource(opens, clock, await censuses.recall(memory.home if memory else ""))
 
 
 def _names(window: Window, endpoint: str) -> tuple[str, ...]:

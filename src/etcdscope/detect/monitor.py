@@ -170,7 +170,11 @@ def monitor_permission_denied(window: Window, limits: Limits) -> Iterator[BlindS
     Next:    give --user, or the roles that it lacks.
     """
     for look in window.looks.values():
-        if look.source != "logs" and look.failure in DENIED and look.failures >= 1:
+        if (
+            look.source not in ("logs", "registry")
+            and look.failure in DENIED
+            and look.failures >= 1
+        ):
             yield BlindSpot(
                 look.source,
                 Subject.member(look.member) if look.member else Subject.endpoint(look.endpoint),

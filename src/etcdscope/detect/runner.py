@@ -49,6 +49,7 @@ def source_of(signal: Signal) -> str:
         "etcd's log": "logs",
         "Maintenance.HashKV": "hashes",
         "host": "host",
+        "registry": "registry",
     }.get(signal.source, "probe")
 
 

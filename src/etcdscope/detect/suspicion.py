@@ -12,9 +12,8 @@ def suspect(window: Window) -> bool:
     """Return whether metrics should be read more often for now."""
     # Hashes are asked for once a minute: what failed then says nothing about now. A log that cannot
     # be read, or a host that we do not see, is no reason to ask etcd more often.
-    asked = [
-        look for look in window.looks.values() if look.source not in ("hashes", "logs", "host")
-    ]
+    slow = ("hashes", "logs", "host", "registry")
+    asked = [look for look in window.looks.values() if look.source not in slow]
     failures = {look.failure for look in asked}
     # What is denied stays denied, however closely metrics are read.
     if failures - {None, Failure.UNSUPPORTED, *DENIED}:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 
+# Where a window keeps censuses: they are of the cluster, whichever member was asked.
+REGISTRY_AT = "registry:"
 EVENTS = "events"
 OTHER = "(other)"  # what was too much to be told apart
 # etcd's default for --max-request-bytes; gRPC's own overhead is on top of it.
@@ -169,11 +171,25 @@ class Census:
         mine = [cell for cell in self.cells if cell.resource == resource]
         return replace(reduce(Cell.__add__, mine), namespace="") if mine else Cell("", resource)
 
-    def slim(self) -> "Census":
-        """Return it without what only the newest census is asked for."""
-        return replace(
-            self, cells=self.by_resource(), largest=(), rewritten=(), notes=(), orphans=None
-        )
+    def bounded(self, cells: int) -> "Census":
+        """Return it with the largest cells alone; of each resource the others are put together."""
+        ordered = sorted(self.cells, key=_weight)
+        rest = (replace(cell, namespace=OTHER) for cell in ordered[cells:])
+        return replace(self, cells=(*ordered[:cells], *_grouped(rest, "prefix")))
+
+    def slim(self, rows: int) -> "Census":
+        """Return it without what only the newest census is asked for: the largest resources."""
+        ordered = self.by_resource()
+        others = (replace(cell, prefix=OTHER, resource=OTHER) for cell in ordered[rows:])
+        cells = (*ordered[:rows], *_grouped(others, "prefix"))
+        return replace(self, cells=cells, largest=(), rewritten=(), notes=(), orphans=None)
+
+
+# What is kept of them, so that a chronicle is small: the newest with so many cells, the others with
+# so many resources; each hour of a day, and one a day of a fortnight.
+NEWEST_CELLS, SLIM_ROWS = 1_000, 60
+HOURLY, DAILY = 26 * 3600.0, 15 * 86400.0
+DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +197,17 @@ class Chronicle:
     """Censuses of one cluster, oldest first; all but the newest are slim."""
 
     censuses: tuple[Census, ...] = ()
+
+    def extended(self, census: Census) -> "Chronicle":
+        """Return it with one more census, and without those that are no longer needed."""
+        old = [c if c is not self.last else c.slim(SLIM_ROWS) for c in self.censuses]
+        kept: list[Census] = []
+        for one in reversed(old):  # of each older day its last
+            age = census.at - one.at
+            same_day = kept and int(kept[-1].at // DAY) == int(one.at // DAY)
+            if 0 < age <= HOURLY or (age <= DAILY and age > 0 and not same_day):
+                kept.append(one)
+        return Chronicle((*reversed(kept), census.bounded(NEWEST_CELLS)))
 
     @property
     def last(self) -> Census | None:

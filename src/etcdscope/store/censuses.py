@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from etcdscope.model.census import Census, Chronicle
+from etcdscope.model.census import REGISTRY_AT, Census, Chronicle
 from etcdscope.model.ports import StoreError
+from etcdscope.model.signal import REGISTRY
+from etcdscope.model.window import Window
 from etcdscope.store.archive import Archive
 
 if TYPE_CHECKING:
@@ -28,12 +30,15 @@ class Censuses:
         self._kept = found if isinstance(found, Chronicle) else Chronicle()
         return self._kept
 
-    def keep(self, cluster: str, chronicle: Chronicle) -> None:
-        """Write it if there is something new in it."""
-        if self._history is None or not cluster or chronicle is self._kept:
+    def keep(self, window: Window) -> None:
+        """Write what the window has of it, if there is something new."""
+        point, cluster = window.last(REGISTRY_AT, REGISTRY), window.memory.home
+        known = point.value if point else None
+        if self._history is None or not cluster or known is self._kept:
             return
-        self._history.remember(cluster, _KEY, chronicle)
-        self._kept = chronicle
+        if isinstance(known, Chronicle):
+            self._history.remember(cluster, _KEY, known)
+            self._kept = known
 
 
 async def nearest(directory: Path, at: float) -> Census:

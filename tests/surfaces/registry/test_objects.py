@@ -1,4 +1,4 @@
-"""The JSON of registry. ``python -m tests.surfaces.registry.test_objects`` rewrites ``schemas/``."""
+"""The JSON of registry; ``python -m tests.surfaces.registry.test_objects`` renews ``schemas/``."""
 
 import csv
 import io
