@@ -40,7 +40,9 @@ CAUSES = _words(
     """
 )
 # Added since.
-ADDED = frozenset({"source-blind", "log-unreadable", "identity-changed", "host-unseen"})
+ADDED = frozenset(
+    {"source-blind", "log-unreadable", "identity-changed", "host-unseen", "registry-uncounted"}
+)
 BLANKS = _words(
     """
     endpoints leader_url best_follower_id followers_first member member_id endpoint client_host

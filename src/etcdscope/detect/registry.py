@@ -7,10 +7,9 @@ from statistics import median
 from etcdscope.detect.detector import detector
 from etcdscope.detect.owner import HOUR, NEARLY, census, chronicle
 from etcdscope.detect.space import mib
-from etcdscope.model.census import EVENTS, REGISTRY_AT, REQUEST_LIMIT, Cell, Census, Chronicle
+from etcdscope.model.census import EVENTS, REQUEST_LIMIT, Cell, Census, Chronicle
 from etcdscope.model.finding import (
     CLUSTER,
-    BlindSpot,
     Evidence,
     Finding,
     Limits,
@@ -287,25 +286,3 @@ def _room(window: Window) -> float | None:
         if (quota := window.number(m.id, QUOTA_BYTES)) and (size := window.number(m.id, DB_BYTES))
     ]
     return min(left, default=None)
-
-
-# --- what could not be counted -------------------------------------------------------------------
-
-
-@detector("registry-uncounted", impact="Who fills the database is not known.")
-def registry_uncounted(window: Window, limits: Limits) -> Iterator[BlindSpot]:
-    """The keys could not be counted (a blind spot).
-
-    Signal:  a census that failed.
-    Source:  registry.
-    Means:   floods, leftovers, giants and growth of single resources are not seen.
-    Next:    the reason is told with it; where auth is on, reading /registry/ wants a role.
-    """
-    for look in window.looks.values():
-        if look.source == "registry" and look.endpoint == REGISTRY_AT and look.failure is not None:
-            yield BlindSpot(
-                "registry",
-                CLUSTER,
-                look.detail or str(look.failure),
-                "give --user of a user with a role that may read all keys",
-            )
