@@ -139,7 +139,7 @@ async def measure(size: int, repeats: int) -> None:
             ways = {
                 "`etcdscope registry` (live)": (*ETCDSCOPE, "registry", "--json", "--rate", "0",
                                                 "--endpoints", endpoint),
-                '`etcdctl get --prefix ""`': (*find("etcdctl", "3.5").argv, "get", "--prefix", "",
+                '`etcdctl get --prefix ""`': (*find("etcdctl", "3.5").argv, "get", "--prefix", "", "--command-timeout", "10m",
                                               "--endpoints", endpoint),
             }  # fmt: skip
             live = await asyncio.to_thread(in_turn, ways, repeats)

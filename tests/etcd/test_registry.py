@@ -6,18 +6,28 @@ import signal
 import subprocess
 import sys
 from asyncio.subprocess import PIPE
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.detect.windows import ago, window
 from tests.etcd.conftest import Etcd, Start
+from tests.sources.registry.fakes import Time
 from tests.sources.registry.recorded import agrees, expected, snapshot
 
 from etcdscope.engine import SystemClock
 from etcdscope.etcd.client import EtcdClient
 from etcdscope.lab.programs import find
+from etcdscope.model.census import REGISTRY_AT
+from etcdscope.model.memory import Memory
+from etcdscope.model.signal import RAFT_LEAD, RAFT_STATE, STATUS_SECONDS
+from etcdscope.model.window import slide
 from etcdscope.sources.registry import offline
 from etcdscope.sources.registry.asked import least_busy
 from etcdscope.sources.registry.live import Effort, Scan
+from etcdscope.sources.registry.source import RegistrySource
+from etcdscope.store.censuses import Censuses, nearest
+from etcdscope.store.history import History
 
 pytestmark = pytest.mark.etcd
 
@@ -155,3 +165,24 @@ async def test_ctrl_c_ends_a_scan_and_shows_what_was_counted(restored: Etcd) -> 
     assert 0 < told["keys"] < expected()["keys_total"]
     assert told["notes"][0] == "It was interrupted."
     assert not err
+
+
+async def test_the_agent_counts_and_finds_its_counts_again(restored: Etcd, tmp_path: Path) -> None:
+    """Its own source, on a clock that jumps over the minute before the first count."""
+    clock = Time()
+    source = RegistrySource(lambda url: EtcdClient(url, deadline_seconds=20), clock)
+    series = {"m1": {RAFT_STATE: "leader", RAFT_LEAD: "m1", STATUS_SECONDS: ago((1.0, 0.001))}}
+    looked = window(series, members="m1")
+    source.look_at(lambda: replace(looked, endpoints={restored.client_url: "m1"}))
+
+    reading = await source.read(REGISTRY_AT, clock.now())
+
+    assert reading.failure is None
+    last = source.chronicle.last
+    assert last
+    assert last.of_resource("pods").keys == expected()["prefixes"]["/registry/pods"]["keys"]
+    assert all("helm" not in key.key for key in last.largest)  # secrets' names are hashed
+    seen = slide(replace(looked, memory=Memory("c1", "c1")), source.remembered(), clock.now())
+    async with History.open(tmp_path / "history") as history:
+        Censuses(history).keep(seen)
+    assert (await nearest(tmp_path / "history", clock.now())).total == last.total

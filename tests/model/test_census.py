@@ -117,3 +117,12 @@ def test_the_largest_change_comes_first() -> None:
     found = difference(LIVE, LATER)
     assert [c.name for c in found.resources[:2]] == ["events", "secrets"]
     assert found.revisions == 60_000 - 48_211
+
+
+def test_keys_that_were_replaced_count_as_written_where_that_can_be_told() -> None:
+    before = Census(AT, "x", 10, cells=(cell("events", "a", 100, 1000),))
+    after = Census(AT + 60, "x", 30, cells=(cell("events", "a", 101, 1000, changed=40),))
+
+    assert difference(before, replace(after, since=10)).resources[0].writes == 40
+    assert difference(before, replace(after, since=5)).resources[0].writes == 2
+    assert difference(before, after).resources[0].writes == 2

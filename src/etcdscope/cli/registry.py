@@ -68,7 +68,8 @@ def registry(
             raise SettingsError("registry diff: name two files or moments: registry diff A B.")
         if csv:
             raise SettingsError("registry diff: --csv is not to be had; use --json.")
-        shown.diff(asked.one(what[1]), asked.one(what[2]))
+        before = asked.one(what[1])
+        shown.diff(before, asked.one(what[2], since=before.revision))
         return 0
     if len(what) > 1:
         raise SettingsError(f"registry {' '.join(what)}: name one file, or diff A B.")
@@ -92,13 +93,16 @@ class Asked:
         self._hashed = hashed
         self._data_dir = data_dir
 
-    def one(self, where: str) -> "Census":
-        """Return the census of a file, of what was printed, of a moment, or of the cluster."""
+    def one(self, where: str, since: int = 0) -> "Census":
+        """Return the census of a file, of what was printed, of a moment, or of the cluster.
+
+        ``since``: what was written after this revision counts as changed, where that can be told.
+        """
         if where == LIVE:
-            return run(self._live())
+            return run(self._live(since))
         path = Path(where)
         if path.is_file():
-            return self._printed(path) or self._file(path)
+            return self._printed(path) or self._file(path, since)
         if self._data_dir and (at := _moment(where)) is not None:
             return run(self._kept(self._data_dir, at))
         raise SettingsError(
@@ -122,18 +126,18 @@ class Asked:
                     f"registry: {path} is neither a database nor what --json printed."
                 ) from None
 
-    def _file(self, path: Path) -> "Census":
+    def _file(self, path: Path, since: int) -> "Census":
         from etcdscope.sources.registry.offline import census
 
         with bar("reading", "bytes") as told:
-            return census(path, hashed=self._hashed, told=told)
+            return census(path, hashed=self._hashed, since=since, told=told)
 
     async def _kept(self, directory: Path, at: float) -> "Census":
         from etcdscope.store.censuses import nearest
 
         return await nearest(directory, at)
 
-    async def _live(self) -> "Census":
+    async def _live(self, since: int) -> "Census":
         from etcdscope.cli.access import access_of
         from etcdscope.cli.settings import read_configuration
         from etcdscope.etcd.client import EtcdClient
@@ -164,9 +168,10 @@ class Asked:
                     deadline_seconds=max(access.command_timeout, PAGE_SECONDS),
                 )
             )
-            return await self._scan(patient, f"{endpoint} ({role})", Effort(rate=self._rate))
+            effort = Effort(rate=self._rate)
+            return await self._scan(patient, f"{endpoint} ({role})", effort, since)
 
-    async def _scan(self, client: "EtcdClient", of: str, effort: "Effort") -> "Census":
+    async def _scan(self, client: "EtcdClient", of: str, effort: "Effort", since: int) -> "Census":
         from etcdscope.engine import SystemClock
         from etcdscope.sources.registry.live import Progress, Scan
 
@@ -178,7 +183,14 @@ class Asked:
                 told(progress.keys, progress.of_keys)
 
             scan = Scan(
-                client, of, SystemClock(), effort, hashed=self._hashed, told=tell, stop=stop.is_set
+                client,
+                of,
+                SystemClock(),
+                effort,
+                hashed=self._hashed,
+                since=since,
+                told=tell,
+                stop=stop.is_set,
             )
 
             def end() -> None:

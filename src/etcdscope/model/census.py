@@ -22,7 +22,7 @@ class Cell:
 
     ``prefix``: where its keys are, ``resource``: what it is called: "/registry/pods", "pods".
     ``writes``: how often its live keys were written since each was created (their versions).
-    ``changed``: how many live keys were written since the census before.
+    ``changed``: how many live keys were written after the revision ``Census.since``.
     ``revisions``: entries that are kept of it, old ones and ``tombstones`` included, and
     ``kept_bytes`` of values in them; None where only live keys were seen.
     """
@@ -123,6 +123,7 @@ class Census:
     ``at``: unix seconds. ``of``: the endpoint or file. ``first_revision``: lower than ``revision``
     where a compaction overtook the reading. ``complete``: False if it was cut short; then what is
     here was seen, and more there is. ``sized``: False where keys were only counted.
+    ``since``: after which revision keys count as changed; 0 where nobody asked.
     ``kinds``: live values by how they are stored. ``orphans``: None if it could not be told.
     ``leases``: leases that etcd holds, None if not known; ``leases_used``: those that have keys.
     """
@@ -139,6 +140,7 @@ class Census:
     leases: int | None = None
     leases_used: int | None = None
     first_revision: int = 0
+    since: int = 0
     compact_revision: int | None = None
     complete: bool = True
     sized: bool = True

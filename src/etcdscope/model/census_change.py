@@ -1,6 +1,6 @@
 """What changed in the key space between two censuses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from etcdscope.model.census import Cell, Census
@@ -8,11 +8,15 @@ from etcdscope.model.census import Cell, Census
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One resource, or one namespace, before and after. ``name``: of either."""
+    """One resource, or one namespace, before and after. ``name``: of either.
+
+    ``since``: whether what is there now knows which of its keys were written since.
+    """
 
     name: str
     before: Cell
     after: Cell
+    since: bool = False
 
     @property
     def keys(self) -> int:
@@ -26,8 +30,9 @@ class Change:
 
     @property
     def writes(self) -> int:
-        """Return at least how often it was written; keys that are gone took their writes along."""
-        return max(self.after.writes - self.before.writes, self.after.changed, 0)
+        """Return how often it was written at least: keys that are gone took their writes along."""
+        changed = self.after.changed if self.since else 0
+        return max(self.after.writes - self.before.writes, changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +62,24 @@ class Difference:
 
 def difference(before: Census, after: Census) -> Difference:
     """Compare two censuses."""
+    since = 0 < after.since == before.revision
+    named = all(any(cell.namespace for cell in one.cells) for one in (before, after))
     return Difference(
         before,
         after,
-        _changes({c.resource: c for c in before.by_resource()}, after.by_resource(), "resource"),
-        _changes({c.namespace: c for c in before.by_namespace()}, after.by_namespace(), "namespace")
-        if any(c.namespace for c in before.cells) and any(c.namespace for c in after.cells)
-        else (),
+        _changes(before.by_resource(), after.by_resource(), "resource", since),
+        _changes(before.by_namespace(), after.by_namespace(), "namespace", since) if named else (),
     )
 
 
-def _changes(old: Mapping[str, Cell], new: Iterable[Cell], by: str) -> tuple[Change, ...]:
+def _changes(old: Iterable[Cell], new: Iterable[Cell], by: str, since: bool) -> tuple[Change, ...]:
     found = []
-    gone = dict(old)
+    gone = {getattr(cell, by): cell for cell in old}
     for cell in new:
         name = getattr(cell, by)
-        found.append(Change(name, gone.pop(name, _nothing(cell)), cell))
+        found.append(Change(name, gone.pop(name, _nothing(cell)), cell, since))
     found.extend(Change(name, cell, _nothing(cell)) for name, cell in gone.items())
-    changed = [c for c in found if c.keys or c.bytes or c.writes]
+    changed = [c for c in found if c.keys or c.bytes or c.writes > 0]
     return tuple(sorted(changed, key=lambda c: (-abs(c.bytes), -abs(c.keys), -c.writes, c.name)))
 
 

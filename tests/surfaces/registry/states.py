@@ -77,6 +77,7 @@ LATER = replace(
     LIVE,
     at=AT + 7200,
     revision=60_000,
+    since=48_211,
     cells=(
         cell("pods", "shop", 310, 3_100_000, changed=25),
         cell("pods", "kube-system", 40, 500_000),

@@ -159,6 +159,7 @@ class Scan:
             of=self._of,
             revision=self._revision,
             first_revision=self._first_revision,
+            since=tally.since,
             cells=tally.cells(),
             largest=tally.largest,
             rewritten=tally.rewritten,

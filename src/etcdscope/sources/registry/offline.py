@@ -36,6 +36,7 @@ def census(path: Path, *, hashed: bool = False, since: int = 0, told: Told | Non
             of=str(path),
             revision=max(tally.revision, compacted),
             first_revision=max(tally.revision, compacted),
+            since=since,
             cells=tally.cells(),
             largest=tally.largest,
             rewritten=tally.rewritten,

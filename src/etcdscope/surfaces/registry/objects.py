@@ -19,6 +19,7 @@ from etcdscope.surfaces.registry.sentences import NEAR, growth, headline, remark
 class RowObject(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What all rows have. ``writes``: how often the live keys were written since each was created.
 
+    ``changed``: live keys that were written since the census before, where there was one.
     ``revisions``, ``tombstones`` and ``value_bytes_all_revisions`` only of files, which keep them.
     """
 
@@ -186,11 +187,12 @@ def registry_object(census: Census) -> RegistryObject:
         leases_with_keys=census.leases_used,
         values=dict(census.kinds),
         resource=tuple(
-            ResourceObject(resource=c.resource, prefix=c.prefix, **_row(c))
+            ResourceObject(resource=c.resource, prefix=c.prefix, **_row(c, census.since))
             for c in census.by_resource()
         ),
         namespace=tuple(
-            NamespaceObject(namespace=c.namespace, **_row(c)) for c in census.by_namespace()
+            NamespaceObject(namespace=c.namespace, **_row(c, census.since))
+            for c in census.by_namespace()
         ),
         largest=tuple(map(_key, census.largest)),
         near_limit=tuple(key.key for key in census.largest if key.value_bytes >= NEAR),
@@ -211,7 +213,7 @@ def registry_object(census: Census) -> RegistryObject:
     )
 
 
-def _row(cell: Cell) -> dict[str, Any]:
+def _row(cell: Cell, since: int) -> dict[str, Any]:
     return {
         "keys": cell.keys,
         "bytes": cell.bytes,
@@ -219,7 +221,7 @@ def _row(cell: Cell) -> dict[str, Any]:
         "value_bytes": cell.value_bytes,
         "largest_value_bytes": cell.largest,
         "writes": cell.writes,
-        "changed": cell.changed,
+        "changed": cell.changed if since else None,
         "keys_with_lease": cell.leased,
         "revisions": cell.revisions,
         "tombstones": cell.tombstones,
@@ -286,7 +288,7 @@ def _change(change: Change) -> ChangeObject:
         name=change.name,
         keys=change.keys,
         bytes=change.bytes,
-        writes=change.writes,
+        writes=max(change.writes, 0),
         keys_before=change.before.keys,
         keys_after=change.after.keys,
         bytes_before=change.before.bytes,

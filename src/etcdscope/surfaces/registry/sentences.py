@@ -128,7 +128,7 @@ def _keys(change: Change) -> str:
 def _churned(difference: Difference) -> str:
     """Return what was written most, where that is not what grew most."""
     busy = sorted(difference.resources, key=lambda c: -c.writes)[:2]
-    if difference.revisions <= 0 or not busy or not busy[0].writes:
+    if difference.revisions <= 0 or not busy or busy[0].writes <= 0:
         return ""
-    names = listed(f"{c.name} ({count(c.writes)})" for c in busy if c.writes)
+    names = listed(f"{c.name} ({count(c.writes)})" for c in busy if c.writes > 0)
     return f"; of {count(difference.revisions)} writes most were of {names}"

@@ -177,7 +177,7 @@ def _changes(changes: Sequence[Change], what: str, rows: int, width: int | None)
             _signed(c.keys, count),
             size(c.after.bytes),
             _signed(c.bytes, size),
-            count(c.writes),
+            count(max(c.writes, 0)),
         ]
         for c in changes[:rows]
     ]
