@@ -136,12 +136,12 @@ async def measure(size: int, repeats: int) -> None:
         async with Lab.start(spec) as lab:
             endpoint = lab.endpoints[0]
             written = await fill(endpoint, size)
+            ours = [*ETCDSCOPE, "registry", "--json", "--rate", "0", "--endpoints", endpoint]
+            get = [*find("etcdctl", "3.5").argv, "get", "--prefix", "", "--endpoints", endpoint]
             ways = {
-                "`etcdscope registry` (live)": (*ETCDSCOPE, "registry", "--json", "--rate", "0",
-                                                "--endpoints", endpoint),
-                '`etcdctl get --prefix ""`': (*find("etcdctl", "3.5").argv, "get", "--prefix", "", "--command-timeout", "10m",
-                                              "--endpoints", endpoint),
-            }  # fmt: skip
+                "`etcdscope registry` (live)": ours,
+                '`etcdctl get --prefix ""`': [*get, "--command-timeout", "10m"],
+            }
             live = await asyncio.to_thread(in_turn, ways, repeats)
             snapshot = directory / "snapshot.db"
             ran(
@@ -156,14 +156,14 @@ async def measure(size: int, repeats: int) -> None:
             )
         etcdutl = Path(find("etcd", "3.5").argv[0]).with_name("etcdutl")
         file = str(snapshot)
-        ways = {"`etcdscope registry FILE`": (*ETCDSCOPE, "registry", "--json", file)}
+        ways = {"`etcdscope registry FILE`": [*ETCDSCOPE, "registry", "--json", file]}
         if etcdutl.exists():
-            ways["`etcdutl snapshot status FILE`"] = (str(etcdutl), "snapshot", "status", file)
+            ways["`etcdutl snapshot status FILE`"] = [str(etcdutl), "snapshot", "status", file]
         offline = in_turn(ways, repeats)
         report(written, snapshot.stat().st_size, live, offline)
 
 
-def in_turn(ways: dict[str, tuple[str, ...]], repeats: int) -> dict[str, list[Ran]]:
+def in_turn(ways: dict[str, list[str]], repeats: int) -> dict[str, list[Ran]]:
     """Run each way once unmeasured, then all of them in turn."""
     runs: dict[str, list[Ran]] = {name: [] for name in ways}
     for number in range(repeats + 1):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from asyncio.subprocess import PIPE
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,15 @@ from tests.etcd.conftest import Etcd, Start
 from tests.sources.registry.fakes import Time
 from tests.sources.registry.recorded import agrees, expected, snapshot
 
+from etcdscope.detect.catalog import DETECTORS
+from etcdscope.detect.registry import registry_growing
+from etcdscope.detect.runner import judge
 from etcdscope.engine import SystemClock
 from etcdscope.etcd.client import EtcdClient
+from etcdscope.etcd.operations import Put
 from etcdscope.lab.programs import find
 from etcdscope.model.census import REGISTRY_AT
+from etcdscope.model.finding import Limits
 from etcdscope.model.memory import Memory
 from etcdscope.model.signal import RAFT_LEAD, RAFT_STATE, STATUS_SECONDS
 from etcdscope.model.window import slide
@@ -186,3 +192,56 @@ async def test_the_agent_counts_and_finds_its_counts_again(restored: Etcd, tmp_p
     async with History.open(tmp_path / "history") as history:
         Censuses(history).keep(seen)
     assert (await nearest(tmp_path / "history", clock.now())).total == last.total
+
+
+async def fill(client: EtcdClient, keys: Iterable[tuple[bytes, bytes]]) -> None:
+    """Write keys, a hundred a transaction."""
+    for some in batched([Put(key, value) for key, value in keys], 100):
+        await client.txn([], some)
+
+
+def batched(puts: list[Put], size: int) -> Iterator[list[Put]]:
+    for at in range(0, len(puts), size):
+        yield puts[at : at + size]
+
+
+async def test_each_cause_of_the_registry_is_found_where_it_was_injected(etcd: Etcd) -> None:
+    events = ((b"/registry/events/ci/e%05d" % n, b"k8s\0" + b"x" * 300) for n in range(21_000))
+    clock = Time()
+    source = RegistrySource(lambda url: EtcdClient(url, deadline_seconds=20), clock)
+    series = {"m1": {RAFT_STATE: "leader", RAFT_LEAD: "m1", STATUS_SECONDS: ago((1.0, 0.001))}}
+    looked = replace(window(series, members="m1"), endpoints={etcd.client_url: "m1"})
+    source.look_at(lambda: looked)
+
+    async def told() -> set[str]:
+        """Count, and judge with limits that fit a test's few megabytes."""
+        reading = await source.read(REGISTRY_AT, clock.now())
+        seen = slide(looked, [reading], clock.now())
+        limits = Limits({**registry_growing.limits.values, "bytes": 100_000.0})
+        judged = judge(DETECTORS, seen, {"registry-growing": limits})
+        return {f.detector for f in judged.findings} & REGISTRY_CAUSES
+
+    async with EtcdClient(etcd.client_url, deadline_seconds=20) as client:
+        await fill(client, [(b"/registry/namespaces/%d" % n, b"k8s\0") for n in range(9)])
+        await fill(client, [(b"/registry/pods/a/%d" % n, b"k8s\0" + b"p" * 900) for n in range(50)])
+        assert await told() == set()  # the healthy beginning
+
+        await fill(client, events)
+        await client.put(b"/registry/configmaps/a/huge", b"k8s\0" + b"h" * 1_450_000)
+        await fill(client, [(b"/registry/acme.io/widgets/a/%d" % n, b"{}") for n in range(30)])
+        assert await told() == {"events-flood", "objects-giant", "keys-orphaned"}
+
+        await client.put(CRD + b"widgets.acme.io", b"{}")
+        await client.delete(b"/registry/events/", range_end=b"/registry/events0")
+        await client.delete(b"/registry/configmaps/a/huge")
+        assert await told() == set()
+
+        for hour in range(8):
+            more = ((b"/registry/configmaps/a/%d-%d" % (hour, n), b"c" * 4_000) for n in range(20))
+            await fill(client, more)
+            found = await told()
+        assert found == {"registry-growing"}
+
+
+CRD = b"/registry/apiextensions.k8s.io/customresourcedefinitions/"
+REGISTRY_CAUSES = {"events-flood", "keys-orphaned", "objects-giant", "registry-growing"}

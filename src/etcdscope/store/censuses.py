@@ -9,7 +9,6 @@ from etcdscope.model.census import REGISTRY_AT, Census, Chronicle
 from etcdscope.model.ports import StoreError
 from etcdscope.model.signal import REGISTRY
 from etcdscope.model.window import Window
-from etcdscope.store.archive import Archive
 
 if TYPE_CHECKING:
     from etcdscope.store.history import History
@@ -43,6 +42,8 @@ class Censuses:
 
 async def nearest(directory: Path, at: float) -> Census:
     """Return the last census up to a moment from an agent's data directory. Errors: StoreError."""
+    from etcdscope.store.archive import Archive  # noqa: PLC0415  # SQLite, which `check` is without
+
     async with Archive.open(directory) as archive:
         found = [await archive.recall(cluster, _KEY) for cluster in await archive.clusters()]
     known = [c for one in found if isinstance(one, Chronicle) for c in one.censuses]
