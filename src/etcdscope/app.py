@@ -73,6 +73,7 @@ class Settings:
     webhooks: tuple["WebhookSettings", ...] = ()
     logs: tuple["LogSettings", ...] = ()
     node_exporters: Mapping[str, str] = field(default_factory=dict)
+    registry: bool = True  # whether the agent counts the keys of a Kubernetes cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,8 @@ async def _live(settings: Settings, tell: Tell, *, serve_http: bool) -> None:
 
         own = partial(_own_health, history, outbox, clock)
         memory = await remembering.recall(await _given(settings.access))
-        counting = await _counting(settings, clock, censuses, memory) if serve_http else None
+        wanted = serve_http and settings.registry
+        counting = await _counting(settings, clock, censuses, memory) if wanted else None
         logs = _logs(settings, lambda: engine.state.window) if serve_http or settings.logs else None
         engine = await stack.enter_async_context(
             _engine(settings, clock, deliver, own=own, logs=logs, counting=counting)

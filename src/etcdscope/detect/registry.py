@@ -5,9 +5,9 @@ from itertools import pairwise
 from statistics import median
 
 from etcdscope.detect.detector import detector
-from etcdscope.detect.owner import HOUR, NEARLY, census, chronicle
+from etcdscope.detect.owner import HOUR, NEARLY, Digest, digest
 from etcdscope.detect.space import mib
-from etcdscope.model.census import EVENTS, REQUEST_LIMIT, Cell, Census, Chronicle
+from etcdscope.model.census import EVENTS, REQUEST_LIMIT, Cell, Census
 from etcdscope.model.finding import (
     CLUSTER,
     Evidence,
@@ -59,14 +59,11 @@ def events_flood(window: Window, limits: Limits) -> Iterator[Finding]:
     Means:   events live for an hour, so the flood is of the last hour, or goes on.
     Alike:   a busy cluster (as many events as always), leases-piling (leases without keys).
     """
-    known = chronicle(window)
-    last = known.last if known else None
-    if known is None or last is None or not last.kubernetes:
+    seen = digest(window)
+    events = seen.rows.get(EVENTS) if seen else None
+    if seen is None or events is None or not seen.kubernetes or events.keys < limits["keys"]:
         return
-    events, total = last.of_resource(EVENTS), last.total
-    if events.keys < limits["keys"] or not total.bytes:
-        return
-    share, usual = events.bytes / total.bytes, _usual(known)
+    share, usual = events.bytes / (seen.total.bytes or 1), _usual(seen)
     unusual = usual is not None and events.keys >= limits["times_usual"] * usual
     half = share >= limits["share"]
     if not half and not (unusual and share >= limits["share_unusual"]):
@@ -76,7 +73,7 @@ def events_flood(window: Window, limits: Limits) -> Iterator[Finding]:
         Subject("resource", EVENTS),
         Severity.WARNING if half else Severity.INFO,
         f"{events.keys} events take {share:.0%} of the live data ({mib(events.bytes)})"
-        f"{times}{_where(last, EVENTS)}",
+        f"{times}{_where(seen.last, EVENTS)}",
         (
             _counted("event_keys", events.keys, "count", limits["keys"]),
             _counted("event_share", round(share, 3), "ratio", limits["share"]),
@@ -87,9 +84,9 @@ def events_flood(window: Window, limits: Limits) -> Iterator[Finding]:
     )
 
 
-def _usual(known: Chronicle) -> float | None:
+def _usual(seen: Digest) -> float | None:
     """Return the median number of events before, None with too few censuses to say."""
-    before = [c.of_resource(EVENTS).keys for c in known.censuses[:-1]]
+    before = [rows[EVENTS].keys if EVENTS in rows else 0 for _, rows in seen.before]
     return median(before) if len(before) >= 3 else None
 
 
@@ -132,8 +129,8 @@ def keys_orphaned(window: Window, limits: Limits) -> Iterator[Finding]:
     Alike:   an aggregated API server that keeps its objects in this etcd (its group is served
              and has no definitions at all: not told).
     """
-    last = census(window)
-    for orphan in (last.orphans if last and last.kubernetes else None) or ():
+    seen = digest(window)
+    for orphan in (seen.last.orphans if seen and seen.kubernetes else None) or ():
         many = orphan.keys >= limits["keys"] or orphan.bytes >= limits["bytes"]
         yield Finding(
             Subject("resource", orphan.resource),
@@ -178,10 +175,11 @@ def objects_giant(window: Window, limits: Limits) -> Iterator[Finding]:
     Means:   a change may be refused; --max-request-bytes moves the bound, and is not seen here.
     Alike:   request-too-large (refused already), many middling objects (registry-growing).
     """
-    last = census(window)
-    if last is None or not last.largest:
+    seen = digest(window)
+    if seen is None or not seen.last.largest:
         return
-    first, total = last.largest[0], last.total.bytes
+    last, total = seen.last, seen.total.bytes
+    first = last.largest[0]
     near = [key for key in last.largest if key.value_bytes > limits["info"]]
     share = sum(key.value_bytes for key in last.largest) / total if total else 0.0
     heavy = share >= limits["share"] and total >= limits["share_from"]
@@ -234,25 +232,19 @@ def registry_growing(window: Window, limits: Limits) -> Iterator[Finding]:
     Means:   something creates objects and nothing deletes them.
     Alike:   quota-forecast (the file grows, by history too), events-flood (events come and go).
     """
-    known = chronicle(window)
-    last = known.last if known else None
-    before = known.before(limits["hours"] * HOUR * NEARLY) if known else None
-    if known is None or last is None or before is None:
+    seen = digest(window)
+    span = seen.earlier(limits["hours"] * HOUR * NEARLY) if seen else ()
+    if seen is None or not span:
         return
-    span = [c for c in known.censuses if c.at >= before.at]
-    for after in last.by_resource():
-        row = before.of_resource(after.resource)
+    began, before = span[0]
+    for resource, after in seen.rows.items():
+        row = before.get(resource, Cell(after.prefix, resource))
         gained = after.bytes - row.bytes
         if gained < limits["bytes"] or gained < limits["share"] * row.bytes:
             continue
-        if not _steady(span, after.resource):
-            continue
-        yield _growing(window, last, row, after, last.at - before.at, limits)
-
-
-def _steady(span: list[Census], resource: str) -> bool:
-    sizes = [census.of_resource(resource).bytes for census in span]
-    return len(sizes) >= 4 and all(b > a for a, b in pairwise(sizes))
+        sizes = [rows[resource].bytes if resource in rows else 0 for _, rows in span]
+        if len(sizes) >= 3 and all(b > a for a, b in pairwise([*sizes, after.bytes])):
+            yield _growing(window, seen.last, row, after, seen.last.at - began, limits)
 
 
 def _growing(

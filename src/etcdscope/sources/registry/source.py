@@ -76,8 +76,8 @@ class RegistrySource:
         last = self.chronicle.last
         if last is None:
             return ()
-        seen = tuple(_observations(self.chronicle))
-        return (Reading(self.name, REGISTRY_AT, last.at, observations=seen),)
+        seen = Observation(REGISTRY, self.chronicle)
+        return (Reading(self.name, REGISTRY_AT, last.at, observations=(seen,)),)
 
     async def read(self, endpoint: str, at: float) -> Reading:  # noqa: ARG002 - it waits first
         """Wait for the hour, and count."""
