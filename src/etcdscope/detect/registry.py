@@ -236,11 +236,13 @@ def registry_growing(window: Window, limits: Limits) -> Iterator[Finding]:
     span = seen.earlier(limits["hours"] * HOUR * NEARLY) if seen else ()
     if seen is None or not span:
         return
-    began, before = span[0]
+    (began, before), least = span[0], limits["bytes"]
     for resource, after in seen.rows.items():
+        if after.bytes < least:
+            continue
         row = before.get(resource, Cell(after.prefix, resource))
         gained = after.bytes - row.bytes
-        if gained < limits["bytes"] or gained < limits["share"] * row.bytes:
+        if gained < least or gained < limits["share"] * row.bytes:
             continue
         sizes = [rows[resource].bytes if resource in rows else 0 for _, rows in span]
         if len(sizes) >= 3 and all(b > a for a, b in pairwise([*sizes, after.bytes])):
