@@ -15,20 +15,21 @@ from typing import Protocol
 from etcdscope.etcd.errors import EtcdError
 from etcdscope.etcd.mvcc import Page
 from etcdscope.etcd.operations import prefix_end
-from etcdscope.model.census import Census
+from etcdscope.model.census import OTHER, Census
 from etcdscope.model.ports import Clock
 from etcdscope.model.reading import Failure
-from etcdscope.sources.registry.places import ROOTS, Place, place
+from etcdscope.sources.registry.places import ROOTS, Place, kubernetes, place
 from etcdscope.sources.registry.tally import Tally
 
-# A cluster that is none of Kubernetes' may have a million top-level names: beyond so many stretches
-# the rest is one.
-MOST_STRETCHES = 400
+# Each jump costs etcd a count of what is left of its window. An API server has a dozen resources to
+# a letter; elsewhere there may be a million top-level names: beyond so many the rest is one.
+MOST_STRETCHES, MOST_FOREIGN = 400, 20
 COMPACTED = "required revision has been compacted"
 # The first page of a resource, of whose objects nothing is known yet; then at most so much more.
 FIRST_PAGE, GROWTH = 100, 8
 ABREAST = 4  # small calls at a time while looking what there is
 _ALL = b"\0"
+_REST = Place(OTHER.encode(), OTHER, "", shared=False)
 _NOTHING = Page(0, 0, False, 0, b"", 0, iter(()))
 
 _Came = tuple[Page, bytes, int]  # a page, the end of the range it is of, how many were asked for
@@ -201,13 +202,14 @@ class Scan:
     async def _window(self, begin: bytes, end: bytes) -> list[Stretch]:
         """Return the stretches of a window; what is left of it after a jump counts them."""
         found: list[Stretch] = []
+        most = MOST_STRETCHES if kubernetes(begin) else MOST_FOREIGN
         page = await self._page(begin, end, 1, keys_only=True)
         while page.size and not self._stop():
             where = place(page.last)
             at, after = _bounds(page.last, where)
             at, ahead = max(at, begin), page.total
-            if len(found) >= MOST_STRETCHES:
-                return [*found, Stretch(where, at, end, ahead)]
+            if len(found) >= most:
+                return [*found, Stretch(_REST, at, end, ahead)]
             begin = after
             page = await self._page(after, end, 1, keys_only=True) if ahead > 1 else _NOTHING
             found.append(Stretch(where, at, after, ahead - page.total))
