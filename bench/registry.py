@@ -47,9 +47,10 @@ BATCH_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Ran:
-    """One run of a program: its seconds and its largest resident memory in MB."""
+    """One run of a program: its seconds, those of CPU, and its largest resident memory in MB."""
 
     seconds: float
+    cpu: float
     memory: float
 
 
@@ -108,22 +109,27 @@ def ran(argv: Sequence[str | Path]) -> Ran:
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=errors)
         status = Path(f"/proc/{process.pid}/status")
-        while process.poll() is None:
+        done, code, used = os.wait4(process.pid, os.WNOHANG)
+        while not done:
             with contextlib.suppress(AssertionError, OSError):  # it ends in this moment
                 most = max(most, kb(status.read_text(), "VmHWM"))
             time.sleep(0.01)
+            done, code, used = os.wait4(process.pid, os.WNOHANG)
         seconds = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(code)
         errors.seek(0)
         assert process.returncode == 0, errors.read().decode()
-    return Ran(seconds, most)
+    return Ran(seconds, used.ru_utime + used.ru_stime, most)
 
 
 def row(name: str, size: float, runs: Sequence[Ran]) -> str:
-    """Return a row of the table: median MB/s, the range, the largest memory."""
+    """Return a row of the table: median MB/s, the range, the same of CPU, the largest memory."""
     speeds = sorted(size / run.seconds / 1e6 for run in runs)
     median = statistics.median(speeds)
     memory = max(run.memory for run in runs)
-    return f"| {name} | {median:.0f} ({speeds[0]:.0f} to {speeds[-1]:.0f}) | {memory:.0f} MB |"
+    cpu = statistics.median(size / run.cpu / 1e6 for run in runs)
+    spread = f"{median:.0f} ({speeds[0]:.0f} to {speeds[-1]:.0f})"
+    return f"| {name} | {spread} | {cpu:.0f} | {memory:.0f} MB |"
 
 
 async def measure(size: int, repeats: int) -> None:
@@ -179,7 +185,8 @@ def report(
     written: int, file: int, live: dict[str, list[Ran]], offline: dict[str, list[Ran]]
 ) -> None:
     """Print the table and what it was measured on."""
-    print("| way of reading | MB/s, median (range) | memory at most |\n|---|---|---|")
+    print("| way of reading | MB/s, median (range) | MB a CPU second | memory at most |")
+    print("|---|---|---|---|")
     for name, runs in live.items():
         print(row(name, written, runs))
     for name, runs in offline.items():
