@@ -1,6 +1,6 @@
 """One etcd endpoint: its calls as Python methods."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Self
 
 from etcdscope.etcd import answers, mvcc, operations
@@ -19,7 +19,7 @@ from etcdscope.etcd.answers import (
 from etcdscope.etcd.caller import Caller
 from etcdscope.etcd.endpoint import parse_endpoint
 from etcdscope.etcd.failures import told
-from etcdscope.etcd.mvcc import Page
+from etcdscope.etcd.mvcc import Page, Stored
 from etcdscope.etcd.operations import Compare, Operation, lease_number
 from etcdscope.etcd.proto import message
 from etcdscope.etcd.settings import Security
@@ -150,7 +150,14 @@ class EtcdClient:
             count_only=count_only,
         )
         try:
-            return mvcc.page(answer)
+            page = mvcc.page(answer)
+        except mvcc.GarbledError as error:
+            raise told(Failure.NOT_ETCD, self.endpoint.address, f"it gave {error}") from None
+        return page._replace(keys=self._checked(page.keys))
+
+    def _checked(self, keys: Iterator[Stored]) -> Iterator[Stored]:
+        try:
+            yield from keys
         except mvcc.GarbledError as error:
             raise told(Failure.NOT_ETCD, self.endpoint.address, f"it gave {error}") from None
 

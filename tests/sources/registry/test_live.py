@@ -149,6 +149,13 @@ async def test_an_interrupted_scan_gives_what_it_has_and_says_so() -> None:
     assert census.orphans is None
 
 
+async def test_one_that_is_interrupted_before_it_reads_is_not_complete() -> None:
+    census = await scan(Etcd([stored("/registry/pods/a/b")]), stop=lambda: True).census()
+
+    assert not census.complete
+    assert census.notes[0] == "It was interrupted."
+
+
 async def test_progress_is_of_all_keys_from_the_first_page_on() -> None:
     seen: list[Progress] = []
     await scan(Etcd(PODS), told=seen.append).census()

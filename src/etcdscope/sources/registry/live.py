@@ -133,7 +133,7 @@ class Scan:
         stretches = await self._survey()
         self._ahead = sum(stretch.keys for stretch in stretches)
         try:
-            complete = await self._read(stretches)
+            complete = await self._read(stretches) and not self._stop()
         except EtcdError as error:
             if not self._tally.seen:
                 raise
