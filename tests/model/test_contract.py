@@ -35,6 +35,7 @@ from etcdscope.model.incident import (
     Verdict,
 )
 from etcdscope.sinks import webhook
+from etcdscope.surfaces.registry import objects as registry
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 AT = 1795330152.25
@@ -91,7 +92,7 @@ def written(schema: dict[str, Any]) -> str:
 
 
 def schemas() -> dict[str, str]:
-    known = contract.schema() | {"webhook.schema.json": webhook.schema()}
+    known = contract.schema() | {"webhook.schema.json": webhook.schema()} | registry.schema()
     return {name: written(schema) for name, schema in known.items()}
 
 

@@ -1,4 +1,4 @@
-"""The JSON of registry; ``python -m tests.surfaces.registry.test_objects`` renews ``schemas/``."""
+"""The JSON, the table and the tree of a census."""
 
 import csv
 import io
@@ -25,18 +25,8 @@ from etcdscope.surfaces.registry.objects import (
 from etcdscope.surfaces.registry.table import COLUMNS, table
 from etcdscope.surfaces.registry.treemap import MOST_NAMESPACES, MOST_RESOURCES, Tile, treemap
 
-SCHEMAS = Path(__file__).parents[3] / "schemas"
 ONE = Draft202012Validator(schema()["registry.schema.json"])
 TWO = Draft202012Validator(schema()["registry-diff.schema.json"])
-
-
-def texts() -> dict[str, str]:
-    return {name: json.dumps(found, indent=2) + "\n" for name, found in schema().items()}
-
-
-@pytest.mark.parametrize("name", texts())
-def test_the_schemas_in_the_repository_are_these(name: str) -> None:
-    assert (SCHEMAS / name).read_text() == texts()[name]
 
 
 @pytest.mark.parametrize("one", [LIVE, FILE, PARTIAL, COUNTED, EMPTY])
@@ -142,8 +132,3 @@ def test_the_tree_goes_from_resources_to_namespaces() -> None:
     assert [child["name"] for child in pods["children"]] == ["shop", "kube-system"]
     namespaces = next(t for t in tree["children"] if t["name"] == "namespaces")
     assert namespaces["children"] == []
-
-
-if __name__ == "__main__":
-    for name, text in texts().items():
-        (SCHEMAS / name).write_text(text)
