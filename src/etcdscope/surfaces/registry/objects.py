@@ -4,7 +4,6 @@ As in the other contracts, fields may be added and are never renamed, and what i
 out. Sizes are bytes; ``bytes`` is that of keys and values together.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -338,7 +337,7 @@ def census_of(text: bytes) -> Census:
     )
 
 
-def schema() -> Mapping[str, dict[str, Any]]:
+def schema() -> dict[str, dict[str, Any]]:
     """Return the JSON schemas of both objects, by file name."""
     return {
         "registry.schema.json": schema_of(
