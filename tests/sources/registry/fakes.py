@@ -1,5 +1,6 @@
 """An etcd that holds keys in memory and answers pages as the real one does."""
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
@@ -32,6 +33,7 @@ class Etcd:
         self.asked: list[tuple[bytes, bytes, int, int]] = []
         self.fails: dict[int, EtcdError] = {}
         self.compacted_at: int | None = None  # the number of the call before which it happens
+        self.most_at_once = self._at_once = 0  # of pages with values
         self.held: tuple[str, ...] | EtcdError = ("1", "2")
 
     async def page(
@@ -46,6 +48,11 @@ class Etcd:
     ) -> Page:
         self.asked.append((key, range_end, limit, revision))
         number = len(self.asked)
+        self._at_once += 1
+        if limit > 1:
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        await asyncio.sleep(0)
+        self._at_once -= 1
         if number in self.fails:
             raise self.fails[number]
         if self.compacted_at == number:

@@ -109,6 +109,17 @@ async def test_pages_grow_to_the_size_that_is_wanted() -> None:
     assert all(limit <= FIRST_PAGE * GROWTH for limit in limits)
 
 
+@pytest.mark.parametrize("abreast", [1, 2])
+async def test_no_more_pages_are_on_their_way_than_may_be(abreast: int) -> None:
+    secrets = [stored(f"/registry/secrets/a/{n:04}", 2000) for n in range(900)]
+    etcd = Etcd([*PODS, *secrets])
+
+    census = await scan(etcd, effort=Effort(page_keys=100, abreast=abreast)).census()
+
+    assert told(census) == counted_here([*PODS, *secrets])
+    assert etcd.most_at_once == abreast
+
+
 async def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones() -> None:
     etcd = Etcd(PODS)
     etcd.most_bytes = 30_000

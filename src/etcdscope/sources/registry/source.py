@@ -23,7 +23,7 @@ RETRY = 900.0
 POLL = 1.0
 # So gentle that nobody notices: 2 GB take four minutes, in which the API server compacts once. A
 # page is some 5 ms of our own loop.
-GENTLE = Effort(page_keys=500, page_bytes=2 << 20, rate=8e6)
+GENTLE = Effort(page_keys=500, page_bytes=2 << 20, abreast=1, rate=8e6)
 # A member that takes longer than this to say its status has something better to do.
 BUSY = 0.1
 PATIENCE_OF_A_PAGE = 30.0
