@@ -80,7 +80,7 @@ def remarks(census: Census) -> Iterator[str]:
             f"{orphan.resource}: {count(orphan.keys)} keys, {size(orphan.bytes)}, have no"
             " CustomResourceDefinition; no API shows or deletes them."
         )
-    if census.leases is not None and census.leases_used is not None:
+    if census.leases and census.leases_used is not None:
         idle = census.leases - census.leases_used
         tail = f", {count(idle)} of them without keys" if idle > 0 else ""
         yield f"{count(census.total.leased)} keys end with {count(census.leases)} leases{tail}."
