@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -157,20 +160,41 @@ sys.exit(main())
 
 
 async def test_ctrl_c_ends_a_scan_and_shows_what_was_counted(restored: Etcd) -> None:
-    words = ["registry", "--json", "--rate", "8MB", "--endpoints", restored.client_url]
+    """Standard error is a terminal, so that the progress is seen, and when to interrupt."""
+    words = ["registry", "--json", "--rate", "2MB", "--endpoints", restored.client_url]
+    ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", RUN, *words, stdout=PIPE, stderr=PIPE
+        sys.executable, "-c", RUN, *words, stdout=PIPE, stderr=theirs, env=TERMINAL
     )
-    await asyncio.sleep(3.0)  # of the six that it takes
+    os.close(theirs)
+    shown = await asyncio.to_thread(read_until, ours, re.compile(rb"[1-9]\d*/\d{5}"))
     process.send_signal(signal.SIGINT)
-    out, err = await process.communicate()
+    reading = asyncio.to_thread(read_until, ours, None)
+    (out, _), rest = await asyncio.gather(process.communicate(), reading)
+    os.close(ours)
 
     told = json.loads(out)
     assert process.returncode == 130
     assert not told["complete"]
     assert 0 < told["keys"] < expected()["keys_total"]
     assert told["notes"][0] == "It was interrupted."
-    assert not err
+    assert b"counting" in shown
+    assert b"Traceback" not in rest
+
+
+TERMINAL = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"}
+
+
+def read_until(terminal: int, wanted: "re.Pattern[bytes] | None") -> bytes:
+    """Return what a terminal shows until a pattern comes, or to its end."""
+    shown = b""
+    while wanted is None or not wanted.search(shown):
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # how the other side's end of a terminal looks on Linux
+            break
+        shown += piece
+    return shown
 
 
 async def test_the_agent_counts_and_finds_its_counts_again(restored: Etcd, tmp_path: Path) -> None:
