@@ -64,7 +64,7 @@ class Effort:
     """
 
     page_keys: int = 2_000
-    page_bytes: int = 8 << 20
+    page_bytes: int = 4 << 20
     abreast: int = 2
     rate: float = 0.0
 
