@@ -59,6 +59,11 @@ CHAPTERS = (
         "the quota: used up, near, or full in so many hours; fragmentation, missing compaction",
     ),
     Chapter(
+        "What fills it",
+        ("registry",),
+        "floods of events, custom resources without a definition, giant objects, steady growth",
+    ),
+    Chapter(
         "Data",
         ("data", "files", "identity", "backups"),
         "members that differ, damaged files, lost or rewound data",

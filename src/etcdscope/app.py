@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,9 @@ from etcdscope.diagnose.step import REST, State, step
 from etcdscope.engine import Deliver, Engine, SystemClock
 from etcdscope.etcd.client import EtcdClient
 from etcdscope.etcd.http import HttpClient
-from etcdscope.etcd.settings import Access
+from etcdscope.etcd.settings import Access, Security
 from etcdscope.fleet import Shared, Watching, watch_all
+from etcdscope.model.census import REGISTRY_AT
 from etcdscope.model.finding import BlindSpot, Limits, Severity
 from etcdscope.model.incident import Effect, Incident, Verdict
 from etcdscope.model.ports import Clock, Source, Sweep
@@ -33,8 +34,10 @@ from etcdscope.sources.presence import PresenceSource
 from etcdscope.sources.probe import ProbeSource
 from etcdscope.sources.raftvars import RaftvarsSource
 from etcdscope.sources.status import StatusSource, raft_is_seen
+from etcdscope.store.censuses import Censuses
 
 if TYPE_CHECKING:
+    from etcdscope.model.memory import Memory
     from etcdscope.sinks.alertmanager import AlertmanagerSettings
     from etcdscope.sinks.outbox import Outbox
     from etcdscope.sinks.webhook import WebhookSettings
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from etcdscope.sources.kubernetes.kubeconfig import KubernetesSettings
     from etcdscope.sources.kubernetes.opened import Kubernetes
     from etcdscope.sources.logs.opened import Logs, LogSettings
+    from etcdscope.sources.registry.source import RegistrySource
     from etcdscope.store.history import History
     from etcdscope.store.recording import Recorder
     from etcdscope.surfaces.web.server import Served
@@ -49,6 +53,8 @@ if TYPE_CHECKING:
 Tell = Callable[[Sequence[Effect], State], None]
 Named = Callable[[str], Tell]
 Ready = Callable[["Served"], None]
+# Makes what counts the keys, of what it takes to reach etcd.
+Counting = Callable[[Security], Awaitable["RegistrySource"]]
 log = logging.getLogger(__name__)
 
 # `check` looks at a trouble for at most so long before it says what it has.
@@ -83,6 +89,7 @@ class Settings:
     labels: Mapping[str, str] = field(default_factory=dict)
     kubernetes: "KubernetesSettings | None" = None
     backups: tuple[Path, ...] = ()
+    registry: bool = True  # whether the agent counts the keys of a Kubernetes cluster
     also: tuple["Settings", ...] = ()
 
     @property
@@ -232,18 +239,26 @@ def _watching(
     own = partial(_own_health, shared.history, shared.outbox, shared.clock) if first else None
     start = State(DETECTORS if first else _OF_CLUSTERS, one.limits, called=called)
     logs = _logs(one, lambda: watching.state.window) if handed or one.logs else None
+    censuses = Censuses(shared.history)
+
+    def opened(deliver: Deliver, memory: "Memory | None") -> AbstractAsyncContextManager[Engine]:
+        counts = handed and whole.registry
+        counting = partial(_counting, shared.clock, censuses, memory) if counts else None
+        return _engine(
+            one, shared.clock, deliver, own=own or tuple, logs=logs, start=start, counting=counting
+        )
+
     watching = Watching(
         name=one.name,
         called=called,
         shared=shared,
-        opened=lambda deliver, _memory: _engine(
-            one, shared.clock, deliver, own=own or tuple, logs=logs, start=start
-        ),
+        opened=opened,
         given=lambda: _given(one.access),
         tell=named(one.name),
         alone=alone,
         start=start,
     )
+    watching.also_tell(lambda _, state: censuses.keep(state.window))
     return watching, logs
 
 
@@ -275,6 +290,7 @@ async def _engine(
     own: Callable[[], Iterable[Observation]] = tuple,
     logs: "Logs | None" = None,
     start: State | None = None,
+    counting: "Counting | None" = None,
 ) -> AsyncIterator[Engine]:
     """Open what it takes to look, and build the engine on it."""
     # 0.2 s, which in the midst of the first look would count as the member's time to answer.
@@ -285,6 +301,7 @@ async def _engine(
         kubernetes = await _kubernetes(settings, clock, stack)
         access, found = await _access(settings, kubernetes)
         backups = _backups(settings)
+        counted = await counting(access.security) if counting else None
         http = await stack.enter_async_context(HttpClient(access.security))
         clients: dict[str, EtcdClient] = {}
 
@@ -342,8 +359,12 @@ async def _engine(
                 **(logs.sources if logs else {}),
                 **(kubernetes.sources() if kubernetes else {}),
                 **backups,
+                **({REGISTRY_AT: counted} if counted else {}),
             },
         )
+        if counted:
+            counted.look_at(lambda: engine.state.window)
+            engine.remember(counted.remembered())
         yield engine
 
 
@@ -426,6 +447,17 @@ def _logs(settings: Settings, window: Callable[[], Window]) -> "Logs":
         return next((m.id for m in window().members if named in (m.id, m.name)), "")
 
     return Logs(settings.logs, identify)
+
+
+async def _counting(
+    clock: Clock, censuses: Censuses, memory: "Memory | None", security: Security
+) -> "RegistrySource":
+    from etcdscope.sources.registry.source import PATIENCE_OF_A_PAGE, RegistrySource
+
+    def opens(endpoint: str) -> EtcdClient:
+        return EtcdClient(endpoint, security, deadline_seconds=PATIENCE_OF_A_PAGE)
+
+    return RegistrySource(opens, clock, await censuses.recall(memory.home if memory else ""))
 
 
 def _names(window: Window, endpoint: str) -> tuple[str, ...]:

@@ -40,7 +40,9 @@ CAUSES = _words(
     """
 )
 # Added since.
-ADDED = frozenset({"source-blind", "log-unreadable", "identity-changed", "host-unseen"})
+ADDED = frozenset(
+    {"source-blind", "log-unreadable", "identity-changed", "host-unseen", "registry-uncounted"}
+)
 KUBERNETES = _words(
     """
     etcd-pod-missing node-not-ready apiserver-unready apiserver-etcd-slow apiserver-writes-failing

@@ -274,3 +274,46 @@ async def test_a_wrong_password_is_told_and_not_repeated() -> None:
     assert caught.value.failure is Failure.UNAUTHENTICATED
     assert "sesame" not in repr(caught.value) + json.dumps(caught.value.detail)
     assert guard.asked == []
+
+
+# --- answers that are not parsed -----------------------------------------------------------------
+
+RANGE = ("KV", "Range")
+
+
+async def test_a_page_of_keys_is_read_without_their_values() -> None:
+    asked: list[Message] = []
+
+    async def answer(request: Message, _: Context) -> Message:
+        asked.append(request)
+        found = method(*RANGE).answer(count=7, more=True)
+        found.header.revision = 42
+        found.kvs.add(key=b"/a", value=b"k8s\0" + b"x" * 5_000, mod_revision=3, version=2)
+        return found
+
+    async with (
+        grpc_server({RANGE: answer}) as port,
+        EtcdClient(f"127.0.0.1:{port}") as etcd,
+    ):
+        page = await etcd.page(b"/", b"0", limit=1, revision=42)
+
+    (key,) = page.keys
+    assert (page.revision, page.total, page.more, page.last) == (42, 7, True, b"/a")
+    assert (key.value_bytes, key.version, len(key.start)) == (5_004, 2, 24)
+    assert (asked[0].serializable, asked[0].limit, asked[0].revision) == (True, 1, 42)
+
+
+@pytest.mark.parametrize("kv", [b"\x0a\x05ab", b"\xff", b""])
+async def test_a_page_that_is_garbled_is_an_error_of_one_sentence(kv: bytes) -> None:
+    async def answer(_: Message, __: Context) -> Message:
+        return b"\x12" + bytes([len(kv)]) + kv
+
+    async with (
+        grpc_server({RANGE: answer}) as port,
+        EtcdClient(f"127.0.0.1:{port}") as etcd,
+    ):
+        with pytest.raises(EtcdError) as caught:
+            [*(await etcd.page(b"/", b"0", limit=1)).keys]
+
+    assert caught.value.failure is Failure.NOT_ETCD
+    assert "it gave" in caught.value.detail

@@ -36,6 +36,7 @@ from etcdscope.model.incident import (
 )
 from etcdscope.sinks import webhook
 from etcdscope.surfaces.logs import objects
+from etcdscope.surfaces.registry import objects as registry
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 AT = 1795330152.25
@@ -92,10 +93,11 @@ def written(schema: dict[str, Any]) -> str:
 
 
 def schemas() -> dict[str, str]:
-    known = contract.schema() | {
-        "webhook.schema.json": webhook.schema(),
-        "logs.schema.json": objects.schema(),
-    }
+    known = (
+        contract.schema()
+        | {"webhook.schema.json": webhook.schema(), "logs.schema.json": objects.schema()}
+        | registry.schema()
+    )
     return {name: written(schema) for name, schema in known.items()}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import accumulate
 
+from etcdscope.model.census import Chronicle
 from etcdscope.model.cluster import Member, MemberList, Role, quorum
 from etcdscope.model.logs import LogEvent
 from etcdscope.model.reading import Histogram, Value
@@ -184,6 +185,7 @@ class SimCluster:
         self._apart: dict[tuple[str, str], float] = {}
         self._stalled = 0.0
         self.lag = 0.0
+        self.chronicle = Chronicle()
         for name in names:
             self.join(name).term = term
         if leader:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from tests.scenarios.cluster import Counted, SimCluster, SimMember
 
 from etcdscope.detect.runner import source_of
+from etcdscope.model.census import REGISTRY_AT
 from etcdscope.model.cluster import Alarm, Hashed, Role
 from etcdscope.model.memory import Memory
 from etcdscope.model.reading import Failure, Observation, Reading
@@ -57,6 +58,7 @@ from etcdscope.model.signal import (
     RAFT_STATE,
     RAFT_TERM,
     RAFTVARS_SECONDS,
+    REGISTRY,
     REVISION,
     SERIALIZABLE_SECONDS,
     STATUS_ERRORS,
@@ -117,6 +119,7 @@ class Looking:
         self._talks: dict[str, Talk] = {}
         self._on_the_way: list[Reading] = []
         self._noted = 0.0
+        self._counted = cluster.chronicle
 
     def look(self, now: float, zoomed: bool) -> None:
         """Begin the looks that are due now, and end those that have got their answer."""
@@ -133,6 +136,7 @@ class Looking:
                     loop.waiting = False
                     self._on_the_way.append(reading)
             self._attend(m, now)
+        self._count(now)
         for m in self._cluster.members.values():
             lines, m.said = m.said, []
             if lines:
@@ -186,6 +190,13 @@ class Looking:
         }
         seen = _overridden(m, source, tuple(give[source](self._cluster, m)), now)
         return Reading(source, m.url, at, max(waited, m.knobs.answers), m.id, seen)
+
+    def _count(self, now: float) -> None:
+        """Bring a census that the story tells of."""
+        if self._counted is not self._cluster.chronicle:
+            self._counted = self._cluster.chronicle
+            seen = (Observation(REGISTRY, self._counted),)
+            self._on_the_way.append(Reading("registry", REGISTRY_AT, T0 + now, observations=seen))
 
     def _attend(self, m: SimMember, now: float) -> None:
         """Hold a conversation, and see at once when the member ends it."""

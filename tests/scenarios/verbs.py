@@ -8,6 +8,7 @@ from tests.scenarios.cluster import Counters, Growing, Knobs, Process, SimCluste
 from tests.scenarios.looking import T0
 from tests.scenarios.story import Event, StoryError, amount
 
+from etcdscope.model.census import Cell, Census, Key, Orphan
 from etcdscope.model.cluster import Role
 from etcdscope.model.logs import LogEvent
 from etcdscope.model.reading import Histogram, Value
@@ -247,7 +248,31 @@ def _link(cut: bool) -> Callable[[SimCluster, Event], None]:
     return cut_or_mend
 
 
+def _counted(cluster: SimCluster, event: Event) -> None:
+    """A census of the keys: ``pods=300,20MiB events@ci=30000,30MiB orphan:a.io/xs=41000,1GiB``."""
+    cells, orphans, largest = [], [], []
+    for name, text in event.settings.items():
+        if name == "ago":
+            continue
+        keys, _, size = text.partition(",")
+        if name.startswith("orphan:"):
+            orphans.append(Orphan(name.partition(":")[2], int(keys), int(amount(size))))
+        elif name.startswith("object:"):
+            path = name.partition(":")[2]
+            largest.append(Key(path, path.split("/")[2], "", int(amount(text)), len(path), 1, 1, 1))
+        else:
+            resource, _, namespace = name.partition("@")
+            prefix = f"/registry/{resource}"
+            cells.append(
+                Cell(prefix, resource, namespace, int(keys), 0, int(amount(size)), 0, int(keys))
+            )
+    at = T0 + event.at - amount(event.settings.get("ago", "0s"))
+    census = Census(at, "m2", 100, tuple(cells), tuple(largest), orphans=tuple(orphans))
+    cluster.chronicle = cluster.chronicle.extended(census)
+
+
 _CLUSTER: Mapping[str, Callable[[SimCluster, Event], None]] = {
+    "counted": _counted,
     "disarmed": _disarmed,
     "cut": _link(cut=True),
     "mended": _link(cut=False),

@@ -63,6 +63,12 @@ app.command(
     help="Reads members' logs offline: what happened, and who asked for too much.",
 )
 app.command(
+    f"{_ROOM}.registry:registry",
+    name="registry",
+    group=LEARNING,
+    help="Who fills the database: resources, namespaces, objects; live, or a snapshot.",
+)
+app.command(
     f"{_ROOM}.learning:explain",
     name="explain",
     group=LEARNING,

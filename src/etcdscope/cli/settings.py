@@ -199,6 +199,11 @@ def limits_in(path: Path | None) -> "Mapping[str, Limits]":
     return _limits(_read(path))
 
 
+def read_configuration(path: Path | None) -> "Configuration | None":
+    """Return what stands in the file, None without one."""
+    return _read(path)
+
+
 def _read(path: Path | None) -> "Configuration | None":
     if path is None:
         return None

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -144,6 +145,9 @@ def serve(
     ] = None,
     json: Json = False,
     log: Log = None,
+    registry: Annotated[
+        bool, Parameter(help="Count the keys of a Kubernetes cluster once an hour.")
+    ] = True,
     cluster: Cluster = Cluster(),
     output: Output = Output(),
 ) -> int:
@@ -163,6 +167,7 @@ def serve(
         agent=True,
         fleet=True,
     )
+    settings = replace(settings, registry=registry)
     _notice(notices)
     if settings.data_dir is None:
         _notice(["history is not kept, and queues live in memory: give --data-dir to keep both."])

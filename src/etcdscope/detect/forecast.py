@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from etcdscope.detect.detector import detector
+from etcdscope.detect.owner import owner
 from etcdscope.detect.space import DEFRAGMENT, together
 from etcdscope.model.amounts import size as mib
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
@@ -104,6 +105,7 @@ def _forecast(window: Window, member: str, limits: Limits) -> Finding | None:
             window.evidence(member, DB_BYTES, round(seen.rate, 1), name="db_growth_per_second"),
             window.evidence(member, DB_BYTES, size, limit=quota),
             *((window.evidence(member, DB_IN_USE_BYTES, in_use),) if in_use is not None else ()),
+            *owner(window),
         ),
         ruled_out=(
             RuledOut("db-fragmented", "the floor of what is in use rises, not only the file"),

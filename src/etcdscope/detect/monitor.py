@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from etcdscope.detect.detector import detector
+from etcdscope.model.census import REGISTRY_AT
 from etcdscope.model.finding import CLUSTER, SELF, BlindSpot, Finding, Limits, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.reading import Failure
@@ -19,7 +20,7 @@ from etcdscope.model.window import ANSWERS, Look, Window
 
 DENIED = frozenset({Failure.PERMISSION_DENIED, Failure.UNAUTHENTICATED})
 # What fails there says nothing of etcd's own permissions; it is told by who knows of it.
-ELSEWHERE = frozenset({"logs", "kubernetes", "apiserver", "backup"})
+ELSEWHERE = frozenset({"logs", "kubernetes", "apiserver", "backup", "registry"})
 # Two looks in a row: a single failure is a hiccup, and is retried at once.
 SURE = 2
 
@@ -221,6 +222,25 @@ def log_unreadable(window: Window, limits: Limits) -> Iterator[BlindSpot]:
                 "let this user read it, or correct the path of --log"
                 if look.failure is not Failure.CLOSED
                 else "",
+            )
+
+
+@detector("registry-uncounted", impact="Who fills the database is not known.")
+def registry_uncounted(window: Window, limits: Limits) -> Iterator[BlindSpot]:
+    """The keys could not be counted (a blind spot).
+
+    Signal:  a census that failed.
+    Source:  registry.
+    Means:   floods, leftovers, giants and growth of single resources are not seen.
+    Next:    the reason is told with it; where auth is on, reading /registry/ wants a role.
+    """
+    for look in window.looks.values():
+        if look.source == "registry" and look.endpoint == REGISTRY_AT and look.failure is not None:
+            yield BlindSpot(
+                "registry",
+                CLUSTER,
+                look.detail or str(look.failure),
+                "give --user of a user with a role that may read all keys",
             )
 
 

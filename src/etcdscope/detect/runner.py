@@ -74,6 +74,7 @@ def source_of(signal: Signal) -> str:
         "API server /readyz": "apiserver",
         "API server /metrics": "apiserver",
         "backup files": "backup",
+        "registry": "registry",
     }.get(signal.source, "probe")
 
 

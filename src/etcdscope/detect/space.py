@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from etcdscope.detect.detector import detector
+from etcdscope.detect.owner import owner
 from etcdscope.model.amounts import size as mib
 from etcdscope.model.cluster import Alarm
 from etcdscope.model.finding import CLUSTER, Finding, Limits, RuledOut, Severity, Subject
@@ -100,6 +101,7 @@ def quota_exhausted(window: Window, limits: Limits) -> Iterator[Finding]:
                 else ()
             ),
             *((window.evidence(culprit, DB_IN_USE_BYTES, used),) if used is not None else ()),
+            *owner(window),
         ),
         confidence=0.98,
     )
@@ -187,7 +189,8 @@ def together(window: Window, found: Sequence[Finding]) -> Iterator[Finding]:
     worst = max(found, key=lambda f: f.severity)
     others = [f.subject.name for f in found if f is not worst]
     alike = ", ".join(window.label(m) for m in others)
-    evidence = tuple(e for f in (worst, *(f for f in found if f is not worst)) for e in f.evidence)
+    each = (e for f in (worst, *(f for f in found if f is not worst)) for e in f.evidence)
+    evidence = tuple(dict.fromkeys(each))
     yield replace(
         worst, subject=CLUSTER, evidence=evidence, summary=f"{worst.summary}; alike: {alike}"
     )
@@ -216,6 +219,7 @@ def _near(window: Window, limits: Limits) -> Iterator[Finding]:
             (
                 window.evidence(member, DB_BYTES, size, limit=limits["warning"] * quota),
                 window.evidence(member, QUOTA_BYTES, quota),
+                *owner(window),
             ),
             confidence=0.98,
         )

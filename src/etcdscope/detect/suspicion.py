@@ -14,7 +14,7 @@ from etcdscope.model.window import Window
 STANDING = 600.0
 # Hashes are asked for once a minute: what failed then says nothing about now. A log that cannot
 # be read, or a host or Kubernetes that we do not see, is no reason to ask etcd more often.
-ASIDE = frozenset({"hashes", "logs", "host", "kubernetes", "apiserver", "backup"})
+ASIDE = frozenset({"hashes", "logs", "host", "kubernetes", "apiserver", "backup", "registry"})
 WORDS = frozenset({Kind.STATE, Kind.FACT})
 # What is denied stays denied, however closely metrics are read.
 HARMLESS = frozenset({None, Failure.UNSUPPORTED, *DENIED})

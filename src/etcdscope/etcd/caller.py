@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 from etcdscope.etcd.channel import Channel
 from etcdscope.etcd.endpoint import Endpoint
@@ -70,6 +71,19 @@ class Caller:
     async def lasting(self, service: str, name: str, **fields: object) -> Message:
         """Make a call that may last as long as the caller lets it."""
         return await self._call(service, name, None, fields)
+
+    async def unparsed(self, service: str, name: str, **fields: object) -> bytes:
+        """Make a call that carries our deadline, and return its answer as it came."""
+        wanted = method(service, name)
+        request = wanted.request(**fields)
+        raw = replace(wanted, answer=_Unparsed(wanted.answer))
+
+        async def attempt() -> Message:
+            return await self._carry(raw, request, self._deadline)
+
+        answer = await self._as_user(attempt)
+        # The JSON gateway's answer had to be parsed.
+        return answer if isinstance(answer, bytes) else bytes(answer.SerializeToString())
 
     async def stream(
         self, service: str, name: str, **fields: object
@@ -207,6 +221,18 @@ class Caller:
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         return (("token", self._token),) if self._token else ()
+
+
+class _Unparsed:
+    """Stands for the class of a message that is not to be parsed."""
+
+    FromString = staticmethod(bytes)
+
+    def __init__(self, made: Message) -> None:
+        self._made = made
+
+    def __call__(self) -> Message:
+        return self._made()
 
 
 def _token_is_old(error: EtcdError) -> bool:

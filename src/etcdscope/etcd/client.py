@@ -1,9 +1,9 @@
 """One etcd endpoint: its calls as Python methods."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Self
 
-from etcdscope.etcd import answers, operations
+from etcdscope.etcd import answers, mvcc, operations
 from etcdscope.etcd.answers import (
     AuthStatus,
     Deleted,
@@ -19,6 +19,7 @@ from etcdscope.etcd.answers import (
 from etcdscope.etcd.caller import Caller
 from etcdscope.etcd.endpoint import parse_endpoint
 from etcdscope.etcd.failures import told
+from etcdscope.etcd.mvcc import Page, Stored
 from etcdscope.etcd.operations import Compare, Operation, lease_number
 from etcdscope.etcd.proto import message
 from etcdscope.etcd.settings import Security
@@ -125,6 +126,40 @@ class EtcdClient:
             **filters,
         )
         return answers.keys(answer)
+
+    async def page(
+        self,
+        key: bytes,
+        range_end: bytes,
+        *,
+        limit: int,
+        revision: int = 0,
+        keys_only: bool = False,
+        count_only: bool = False,
+    ) -> Page:
+        """Read keys as this member has them: sizes and how values begin, never the values."""
+        answer = await self._call.unparsed(
+            "KV",
+            "Range",
+            key=key,
+            range_end=range_end,
+            serializable=True,
+            limit=limit,
+            revision=revision,
+            keys_only=keys_only,
+            count_only=count_only,
+        )
+        try:
+            page = mvcc.page(answer)
+        except mvcc.GarbledError as error:
+            raise told(Failure.NOT_ETCD, self.endpoint.address, f"it gave {error}") from None
+        return page._replace(keys=self._checked(page.keys))
+
+    def _checked(self, keys: Iterator[Stored]) -> Iterator[Stored]:
+        try:
+            yield from keys
+        except mvcc.GarbledError as error:
+            raise told(Failure.NOT_ETCD, self.endpoint.address, f"it gave {error}") from None
 
     async def put(self, key: bytes, value: bytes, lease: str = "") -> Header:
         """Write a key; ``lease`` is a hex id."""

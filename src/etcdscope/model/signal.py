@@ -83,6 +83,7 @@ FRESH = {
     "API server /readyz": 20.0,
     "API server /metrics": 40.0,
     "backup files": 7200.0,
+    "registry": 8100.0,
 }
 
 
@@ -808,6 +809,16 @@ LEFTOVER_BYTES = _declare(
     "leftover_bytes", _B, _G, _HO, "Files in the snapshot directory that nobody uses.", by="kind"
 )
 LEFTOVER_FILES = _declare("leftover_files", _N, _G, _HO, "How many of them.", by="kind")
+
+# --- registry: a census of the key space ---------------------------------------------------------
+_RG = "registry"
+REGISTRY = _declare("registry", _W, _F, _RG, "Censuses of all keys, the newest last.", keep=8100.0)
+REGISTRY_KEYS = _declare(
+    "registry_keys", _N, _G, _RG, "Keys of a resource, of the largest.", by="resource", keep=8100.0
+)
+REGISTRY_BYTES = _declare(
+    "registry_bytes", _B, _G, _RG, "Their keys and values.", by="resource", keep=8100.0
+)
 
 # --- ourselves -----------------------------------------------------------------------------------
 LOOP_LAG = _declare(

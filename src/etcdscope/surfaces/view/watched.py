@@ -1,15 +1,11 @@
 """What surfaces are given of a cluster: its state, its history, and never the engine."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from etcdscope.diagnose.step import State
 from etcdscope.store.archive import Archive
 
-# Gives what fills the database, in the shape of ``registry --json``, and the difference between two
-# counts; None while nothing was counted.
-Registry = Callable[[], Awaitable[bytes | None]]
-RegistryDiff = Callable[[float, float], Awaitable[bytes | None]]
 # Takes lines of a member's log; how many, None where it cannot.
 Take = Callable[[str, bytes], int | None]
 ONLY = "default"  # the key of a cluster that nobody named
@@ -31,5 +27,3 @@ class Watched:
     kept_as: Callable[[], tuple[str, ...]] = tuple
     trouble: Callable[[], str] = str
     take: Take | None = None
-    registry: Registry | None = None
-    registry_diff: RegistryDiff | None = None

@@ -1,19 +1,21 @@
-"""Who fills the database. What counts it is somebody else's: see ``Watched.registry``."""
+"""Who fills the database, by the counts that the agent makes once an hour."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct
 
+from etcdscope.model.window import Window
+from etcdscope.surfaces.registry import view
 from etcdscope.surfaces.web.answers import Refusal
 from etcdscope.surfaces.web.routes import Call, Glances, NoQuery, Route, one_of
 
 Moment = Annotated[float, Meta(ge=0, le=4_102_444_800)]
-_NOT_COUNTED = "Nothing was counted in this cluster yet: etcdscope registry does it once."
 
 
 class DiffQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``a``, ``b``: moments, unix seconds; the counts nearest to them are compared."""
+    """``a``, ``b``: moments, unix seconds; the last counts up to each are compared."""
 
     a: Moment
     b: Moment
@@ -22,24 +24,28 @@ class DiffQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def routes(glances: Glances) -> Iterator[Route]:
     """Yield the routes of the registry."""
 
+    def window(named: str) -> Window:
+        return one_of(glances, named).watched.state().window
+
     async def registry(call: Call[NoQuery]) -> bytes:
-        ask = one_of(glances, call.names["cluster"]).watched.registry
-        found = await ask() if ask else None
-        if found is None:
-            raise Refusal(404, _NOT_COUNTED)
-        return found
+        seen = window(call.names["cluster"])
+        try:
+            counted = msgspec.to_builtins(view.latest(seen))
+            return msgspec.json.encode({**counted, "treemap": view.tree(seen)})
+        except view.NotCounted as error:
+            raise Refusal(404, str(error)) from None
 
     async def diff(call: Call[DiffQuery]) -> bytes:
-        ask = one_of(glances, call.names["cluster"]).watched.registry_diff
-        found = await ask(call.query.a, call.query.b) if ask else None
-        if found is None:
-            raise Refusal(404, _NOT_COUNTED)
-        return found
+        try:
+            changed = view.compared(window(call.names["cluster"]), call.query.a, call.query.b)
+        except view.NotCounted as error:
+            raise Refusal(404, str(error)) from None
+        return msgspec.json.encode(changed)
 
     one = "/clusters/{cluster}/registry"
     yield Route(
         one,
-        "Who fills the database: what `etcdscope registry --json` prints.",
+        "Who fills the database: what `etcdscope registry --json` prints, and a treemap of it.",
         registry,
         dict[str, Any],
         missing="Nothing was counted yet.",

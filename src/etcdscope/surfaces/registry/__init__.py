@@ -1,0 +1,1 @@
+"""Who fills the database: as text, JSON, CSV, and as a tree for a map."""
