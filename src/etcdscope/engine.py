@@ -80,8 +80,6 @@ class Engine:
         self._zoomed = asyncio.Event()
         self._left: dict[str, float] = {}  # endpoint → when we ceased to look at it
         self._noted, self._late = 0.0, 0.0
-        # These wait by themselves for something to happen.
-        self._patient = {s.name for s in sources if s.pace.cadence == 0}
 
     async def run(self) -> None:
         """Look and judge until cancelled."""
@@ -107,10 +105,16 @@ class Engine:
         self._inbox.extend(readings)
 
     @property
+    def _patient(self) -> set[str]:
+        """Return the sources that wait by themselves for something to happen."""
+        return {s.name for s in self._sources if s.pace.cadence == 0}
+
+    @property
     def complete(self) -> bool:
         """Return whether every look that the present topology asks for was made once."""
+        patient = self._patient
         return bool(self._looking) and all(
-            at in self.state.window.looks for at in self._looking if at[0] not in self._patient
+            at in self.state.window.looks for at in self._looking if at[0] not in patient
         )
 
     def judge(self, now: float) -> None:

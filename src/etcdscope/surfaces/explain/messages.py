@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from etcdscope.detect.catalog import DETECTORS
 from etcdscope.etcd.logs.messages import TABLE, Known, recognise
-from etcdscope.etcd.logs.reader import Reader
 from etcdscope.model import logs
 from etcdscope.model.incident import Step
 from etcdscope.surfaces.explain.causes import known, runbook
@@ -117,6 +116,8 @@ def message_page(said: str) -> Page | None:
 def _within(said: str) -> Known | None:
     if (found := recognise(said)[0]).kind != logs.UNKNOWN:
         return found
+    from etcdscope.etcd.logs.reader import Reader  # noqa: PLC0415  # msgspec, for a line alone
+
     event = Reader().read(said, 0.0)
     if event and event.kind != logs.UNKNOWN:
         return TABLE.get(event.kind)
