@@ -64,6 +64,20 @@ LOST_IT: Told = {
 }
 
 
+# Seen nine seconds after a cut of seventeen was mended: once more it falls behind, in bursts.
+LATELY = [100 * (i if i < 16 else max(i - i % 2 - 3, 0)) for i in range(LOOKS)]
+
+
+def came_through(member: str, *, cut: bool) -> Told:
+    """Return what is received from a member, second by second; cut from 26 to 9 seconds ago."""
+    ages = range(45, -1, -1)
+    return {
+        PEER_RECEIVED_BYTES: {
+            member: ago(*((a, -100.0 * (max(a, 26) + min(a, 9) if cut else a)) for a in ages))
+        }
+    }
+
+
 def trailing(match: list[int], m3: Told | None = None, m1: Told | None = None) -> Window:
     """Return a window in which m3's log is where the leader says."""
     leader = leads(m1=STEADY, m2=STEADY, m3=match) | (m1 or {})
@@ -84,6 +98,16 @@ def trailing(match: list[int], m3: Told | None = None, m1: Told | None = None) -
         pytest.param(trailing(MENDED), False, id="it was cut, and is mended"),
         pytest.param(
             trailing(HALF_MENDED, HEARS_AGAIN, LOST_IT), False, id="one way came back first"
+        ),
+        pytest.param(
+            trailing(LATELY, came_through("m1", cut=True), came_through("m3", cut=True)),
+            False,
+            id="it was cut a moment ago",
+        ),
+        pytest.param(
+            trailing(LATELY, came_through("m1", cut=False), came_through("m3", cut=False)),
+            True,
+            id="it was not",
         ),
         pytest.param(trailing(CATCHES_UP), False, id="it is catching up"),
         pytest.param(trailing(BURSTS, SLOW_DISK), False, id="its disk is slow"),

@@ -74,6 +74,8 @@ AGAIN = 0.9
 # TCP tries again after 0.2 s, 0.4 s and so on: a link that loses a third brings something through
 # within seconds. After longer silence it was cut, and what comes now is its mending.
 WAS_CUT = 8.0
+# And for so long after it a follower may fall behind once more: seen nine seconds after a mending.
+SETTLES = 12.0
 # Over a lossy link a follower falls behind and catches up, again and again.
 FALLS_OVER = 20.0
 FALLS_STILL = 6.0
@@ -290,7 +292,8 @@ def _trickles(window: Window, lead: str, member: str, behind: Trail) -> bool:
     one of the two, even one that began before what we remember of the trail: when a cut is mended,
     one way comes back seconds before the other.
     """
-    over = window.now - behind.since + 2 * WAS_CUT
+    settled = behind.since - SETTLES
+    over = window.now - settled + 4 * WAS_CUT
     received = (
         window.points(lead, PEER_RECEIVED_BYTES, member, over=over),
         window.points(member, PEER_RECEIVED_BYTES, lead, over=over),
@@ -301,7 +304,7 @@ def _trickles(window: Window, lead: str, member: str, behind: Trail) -> bool:
     if not through or through[0] - behind.since > SOON or through[-1] - through[0] < AGAIN:
         return False
     times = [[b.at for _, b in moves] for moves in ways] or [through]
-    return all(_longest(own, window.now, behind.since) < WAS_CUT for own in times)
+    return all(_longest(own, window.now, settled) < WAS_CUT for own in times)
 
 
 def _longest(times: list[float], now: float, since: float) -> float:
