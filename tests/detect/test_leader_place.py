@@ -31,6 +31,7 @@ def member(leads: str, ms: float, held: float = 200.0, count: int = 500) -> Told
     [
         pytest.param(60, 3, 200, 500, [("m1", "info")], id="twenty times as slow"),
         pytest.param(3, 60, 200, 500, [], id="the slow one follows"),
+        pytest.param(400, 3, 200, 500, [], id="a disk that is really slow is told as that"),
         pytest.param(12, 5, 200, 500, [], id="twice as slow is no reason"),
         pytest.param(7, 1, 200, 500, [], id="a few milliseconds are none either"),
         pytest.param(60, 3, 20, 500, [], id="it has just begun to lead"),

@@ -20,8 +20,9 @@ LEAST = 100.0
 
 @detector(
     "leader-misplaced",
-    # Four times as slow, and by more than a disk's own jitter, is a choice worth making.
-    limits={"times": 4.0, "seconds": 0.01},
+    # Four times as slow, and by more than jitter, is a choice worth making. Past 100 ms
+    # the disk itself is the news.
+    limits={"times": 4.0, "seconds": 0.01, "slow": 0.1},
     opens_after=120.0,
     closes_after=30.0,
     impact="Every write takes longer than it would under another leader.",
@@ -40,7 +41,7 @@ def leader_misplaced(window: Window, limits: Limits) -> Iterator[Finding]:
     Source:  /metrics; zones of the nodes in the Kubernetes API.
     Means:   chance: leadership is not placed. The leader's disk, and its way to a quorum, are in
              the path of every write.
-    Alike:   a disk that is really slow (wal-fsync-slow tells that, and this follows from it).
+    Alike:   a disk that is really slow (past 100 ms wal-fsync-slow tells that, and this is silent).
     """
     lead = leader(window)
     if not lead or window.held(lead, LEADER, lead) < LED_FOR:
@@ -63,6 +64,8 @@ def _by_disk(window: Window, lead: str, limits: Limits) -> Finding | None:
     saved = own.value - seen[best].value
     if own.value < limits["times"] * seen[best].value or saved < limits["seconds"]:
         return None
+    if own.value > limits["slow"]:
+        return None  # wal-fsync-slow speaks, or has just spoken
     return Finding(
         Subject.member(lead),
         Severity.INFO,
