@@ -1,7 +1,7 @@
 // Members keep one colour and one mark everywhere; the agent counts them by sorted id.
 
 // Paths within -10…10, of about equal weight to the eye.
-export const SHAPES = [
+const SHAPES = [
   "M0-8.2A8.2 8.2 0 1 1 0 8.2 8.2 8.2 0 1 1 0-8.2Z",
   "M-7.2-7.2H7.2V7.2H-7.2Z",
   "M0-9 9 7H-9Z",

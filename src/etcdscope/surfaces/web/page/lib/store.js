@@ -34,7 +34,7 @@ export function changed() {
   }, TOGETHER_MS);
 }
 
-export function subscribe(told) {
+function subscribe(told) {
   listeners.add(told);
   return () => listeners.delete(told);
 }

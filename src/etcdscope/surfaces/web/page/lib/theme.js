@@ -28,4 +28,3 @@ export function onTheme(told) {
 }
 
 system.addEventListener("change", apply);
-export const calm = matchMedia("(prefers-reduced-motion: reduce)");

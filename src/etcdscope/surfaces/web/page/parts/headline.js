@@ -8,7 +8,7 @@ import { Level } from "./sign.js";
 import { Num } from "./tip.js";
 
 /** The first sentence, and what follows. */
-export function sentences(text = "") {
+function sentences(text = "") {
   const end = text.search(/\. (?=\S)/);
   return end < 0 ? [text, ""] : [text.slice(0, end + 1), text.slice(end + 2)];
 }

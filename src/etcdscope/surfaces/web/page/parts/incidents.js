@@ -15,7 +15,7 @@ export function ordered(incidents) {
 
 export const isOver = (incident) => Boolean(incident.until) || incident.event === "closed";
 
-export const IncidentRow = memo(({ incident, cluster, at }) => {
+const IncidentRow = memo(({ incident, cluster, at }) => {
   const over = isOver(incident);
   const since = unix(incident.since);
   return html`<li class=${over ? "inc is-over" : `inc is-${incident.severity}`}>

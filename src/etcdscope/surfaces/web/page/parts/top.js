@@ -3,6 +3,7 @@ import { html, names, useEffect, useState } from "../lib/dom.js";
 import { clock } from "../lib/format.js";
 import { retry } from "../lib/feed.js";
 import { link } from "../lib/route.js";
+import { backToNow } from "../lib/span.js";
 import { useStore } from "../lib/store.js";
 import { chosen, onTheme, toggle } from "../lib/theme.js";
 import { VIEWS } from "../views/table.js";
@@ -58,7 +59,7 @@ function Live({ past }) {
   const word = past && agent.state === "live" ? "past" : agent.state;
   const text = word === "past" ? clock(Number(past)) : SAID[agent.state];
   const say = agent.state === "lost" ? `The agent does not answer since ${clock(agent.since)}` : `The agent: ${SAID[agent.state]}`;
-  return html`<button type="button" class="live is-${word}" title=${say} aria-label=${word === "past" ? `Looking at ${text}` : say} onClick=${retry}>
+  return html`<button type="button" class="live is-${word}" title=${say} aria-label=${word === "past" ? `Looking at ${text}; back to now` : say} onClick=${word === "past" ? backToNow : retry}>
     <i aria-hidden="true"></i><span>${text}</span>
   </button>`;
 }

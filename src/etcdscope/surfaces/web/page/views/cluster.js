@@ -53,7 +53,7 @@ export function View({ params, query }) {
     <section class="when" aria-labelledby="h-roles"><h2 id="h-roles">Roles</h2>
       <${Lanes} cluster=${key} members=${useMembers(cluster)} data=${lanes} from=${shown.from} to=${shown.to} at=${at} />
     </section>
-    <${Charts} cluster=${key} shown=${shown} at=${at} />
+    <${Charts} cluster=${key} from=${shown.live ? 0 : shown.from} to=${shown.live ? 0 : shown.to} live=${shown.live} seconds=${shown.seconds} at=${at} />
     <${Space} cluster=${cluster} at=${at} />
     <${Bar} shown=${shown} at=${at} marks=${lanes?.marks ?? NONE} />
   </div>`;
@@ -150,13 +150,12 @@ const Told = memo(({ incidents, above, cluster, at, blind }) => {
   </section>`;
 });
 
-const Charts = memo(({ cluster, shown, at }) => {
+/** Live ones slide by themselves: `from` and `to` are nothing then, so that nothing is drawn twice. */
+const Charts = memo(({ cluster, from, to, live, seconds, at }) => {
   const { data, error } = useLoad(path(["clusters", cluster, "charts"]));
   const families = useMemo(() => grouped(data?.charts ?? []), [data]);
   if (error && !data) return html`<section class="charts"><${Failed} error=${error} /></section>`;
   if (!data) return html`<section class="charts"><${Loading} rows=${6} what="Loading the charts" /></section>`;
-  const { live, seconds } = shown;
-  const [from, to] = live ? [0, 0] : [shown.from, shown.to];
   const one = (chart) => html`<${Chart} key=${chart.id} cluster=${cluster} chart=${chart} from=${from} to=${to} live=${live} seconds=${seconds} at=${at} />`;
   return html`<div class="charts">${families.map(([family, charts]) => html`<${Family} key=${family} family=${family} charts=${charts} one=${one} />`)}</div>`;
 });
