@@ -50,7 +50,7 @@ def test_image_holds_no_pip_and_no_source_tree(built: Build) -> None:
 
     assert not (packages / "pip").exists()
     assert (packages / "etcdscope" / "app.py").is_file()
-    assert (packages / "lightkube").is_dir()
+    assert (packages / "yaml").is_dir()
     assert not built.image.at("/build").exists()
 
 
@@ -111,7 +111,7 @@ def _folder(folder: Path, lab: Lab) -> Path:
     assert given
     if folder.name == "config":
         text = only(kustomized(KUSTOMIZE / "base"), "ConfigMap")["data"]["etcdscope.toml"]
-        text += f'endpoints = ["{lab.endpoints[0]}"]\n'
+        text = text.replace("in-cluster = true", f'endpoints = ["{lab.endpoints[0]}"]')
         (folder / "etcdscope.toml").write_text(text)
     elif folder.name == "token":
         (folder / "token").write_text(TOKEN + "\n")
