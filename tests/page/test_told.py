@@ -31,7 +31,7 @@ def test_a_cluster(level: str, shape: type[Any], what: str) -> None:
     msgspec.convert(said, shape)
 
 
-@pytest.mark.parametrize("until", [None, NOW - 10])
+@pytest.mark.parametrize("until", [None, NOW - 10], ids=["open", "over"])
 def test_an_incident(until: float | None) -> None:
     cluster = told.Cluster("prod", NOW, "critical")
     story = stories.followed(cluster, stories.slow_disk(cluster, NOW - 60, until))
