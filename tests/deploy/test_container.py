@@ -71,11 +71,15 @@ async def test_agent_of_the_pod_watches_over_tls_and_writes_only_its_data(
         await _well(url, process)
         refused, _ = await _get(f"{url}/api/v1/check")
         given, said = await _get(f"{url}/api/v1/check", TOKEN)
+        shell, _ = await _get(f"{url}/")
+        part, _ = await _get(f"{url}/assets/app.js")
+        figures, _ = await _get(f"{url}/api/v1/benchmarks", TOKEN)
         told = _status(process.pid)
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(5):
             code = await process.wait()
 
+    assert (shell, part, figures) == (200, 200, 200)
     assert (refused, given, code) == (401, 200, 0)
     assert said["verdict"] == "ok"
     assert [member["reachable"] for member in said["members"]] == [True] * 3
