@@ -151,8 +151,10 @@ async def _well(url: str, process: asyncio.subprocess.Process) -> None:
         assert process.returncode is None
         await asyncio.sleep(period)
     for _ in range(15):
-        if (await _get(f"{url}/api/v1/check", TOKEN))[1].get("verdict") == "ok":
-            break
+        said = (await _get(f"{url}/api/v1/check", TOKEN))[1]
+        members = said.get("members", ())
+        if said.get("verdict") == "ok" and all(member["reachable"] for member in members):
+            break  # a busy machine may have looked at one member so far
         await asyncio.sleep(period)
 
 
