@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.agents import configured
 from tests.e2e.commands import run, running
 from tests.kubernetes import recorded
 from tests.kubernetes.recorded import NODES, PODS
@@ -115,6 +116,32 @@ async def test_an_api_that_hangs_keeps_nobody_from_seeing_etcd(lab: Lab, tmp_pat
     assert [m["reachable"] for m in ran.json["members"]] == [True] * 3
     assert any("has not answered yet" in b["why"] for b in ran.json["blind_spots"])
     assert ran.seconds < 10
+
+
+@pytest.mark.etcd
+async def test_an_agent_that_is_started_while_no_api_server_answers_knows_where_etcd_was(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """An API server waits for etcd: that is when a monitor must not need it."""
+    files = lab.member("m1").settings.certificates
+    assert files
+    filed = tmp_path / "etcdscope.toml"
+    words = ("--config", filed, "--data-dir", tmp_path / "data")
+    async with kubernetes(tmp_path, lab) as (api, config):
+        filed.write_text(
+            f'[clusters.prod]\nkubeconfig = "{config}"\n'
+            f'cacert = "{files.ca}"\ncert = "{files.cert}"\nkey = "{files.key}"\n'
+        )
+        async with living(api), configured(*words) as first:
+            await first.judged("ok")
+            assert await first.run.end() == 0
+    async with configured(*words) as second:
+        await second.judged("ok")
+        checked = await second.check()
+
+    assert [member["reachable"] for member in checked["members"]] == [True] * 3
+    assert "kubernetes" in {spot["source"] for spot in checked["blind_spots"]}
+    assert any("etcd is looked at where it was" in line for line in second.run.complaints)
 
 
 # --- without an etcd that we could reach ---------------------------------------------------------
