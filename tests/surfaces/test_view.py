@@ -276,7 +276,7 @@ async def test_peers_have_a_line_each_and_their_names() -> None:
 
 def test_a_story_tells_what_was_known_when() -> None:
     suspected = replace(LEADER_DOWN, cause="member-unreachable", confidence=0.5, effects=())
-    over = replace(LEADER_DOWN, closed_at=AT + 40, note="it answers again")
+    over = replace(LEADER_DOWN, closed_at=AT + 40, note="Over after 42 s.")
     told = [
         effect(EffectKind.OPENED, AT, incident=suspected),
         effect(EffectKind.CHANGED, AT + 2, incident=LEADER_DOWN),
@@ -291,7 +291,7 @@ def test_a_story_tells_what_was_known_when() -> None:
     ]  # fmt: skip
     assert "the cause is member-down, almost certain" in moments[2].say
     assert moments[2].evidence[0].signal == "port_state"
-    assert moments[-1].say == "Over after 42 s. It answers again."
+    assert moments[-1].say == "Over after 42 s."
 
 
 def test_a_story_of_which_little_is_kept_still_has_a_beginning() -> None:
