@@ -266,6 +266,21 @@ def test_a_file_describes_a_cluster_limits_and_whom_to_tell(filed: Callable[[str
     assert limits_in(path) == settings.limits
 
 
+def test_webhooks_are_signed_with_a_file_or_a_variable(
+    filed: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("of a file\n")
+    text = f'[agent]\nwebhook = ["http://hook/x"]\nwebhook-secret-file = "{tmp_path}/secret"\n'
+    of_file, _ = settings_of(Cluster(config=filed(text)), agent=True, webhook=["https://other/y"])
+    plain, _ = settings_of(Cluster(), agent=True, webhook=["https://other/y"])
+    monkeypatch.setenv("ETCDSCOPE_WEBHOOK_SECRET", "of a variable")
+    of_variable, _ = settings_of(Cluster(), agent=True, webhook=["https://other/y"])
+
+    assert [w.secret.read() for w in of_file.webhooks] == ["of a file"] * 2
+    assert [w.secret.read() for w in of_variable.webhooks] == ["of a variable"]
+    assert not any(w.secret for w in plain.webhooks)
+
+
 def test_a_file_names_logs_and_a_flag_wins(filed: Callable[[str], Path]) -> None:
     path = filed("""
         [clusters.prod]
@@ -337,6 +352,11 @@ def test_a_password_may_stand_in_a_file_of_its_own(
         ("[limits.wal-fsync-slow]\nwarn = 1", None, "warning may be meant"),
         ("[agent", None, "is not TOML"),
         ('[agent]\nwebhook = ["nowhere"]', None, "write http(s)://host:port"),
+        (
+            '[agent]\nwebhook = ["http://h/x"]\nwebhook-secret-file = "/nowhere"',
+            None,
+            "agent.webhook-secret-file /nowhere: there is no such file",
+        ),
         ("[clusters.'prod/eu']", None, "a name is made of letters, digits"),
         ("[clusters.'']", None, "a name is made of letters, digits"),
     ],

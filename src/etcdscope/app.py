@@ -245,7 +245,14 @@ def _watching(
         counts = handed and whole.registry
         counting = partial(_counting, shared.clock, censuses, memory) if counts else None
         return _engine(
-            one, shared.clock, deliver, own=own or tuple, logs=logs, start=start, counting=counting
+            one,
+            shared.clock,
+            deliver,
+            own=own or tuple,
+            logs=logs,
+            start=start,
+            counting=counting,
+            known=memory.endpoints if memory else (),
         )
 
     watching = Watching(
@@ -291,15 +298,16 @@ async def _engine(
     logs: "Logs | None" = None,
     start: State | None = None,
     counting: "Counting | None" = None,
+    known: tuple[str, ...] = (),
 ) -> AsyncIterator[Engine]:
-    """Open what it takes to look, and build the engine on it."""
+    """Open what it takes to look, and build the engine on it; ``known``: where etcd was before."""
     # 0.2 s, which in the midst of the first look would count as the member's time to answer.
     import aiohttp  # noqa: F401
     import grpc.aio  # noqa: F401
 
     async with AsyncExitStack() as stack:
         kubernetes = await _kubernetes(settings, clock, stack)
-        access, found = await _access(settings, kubernetes)
+        access, found = await _access(settings, kubernetes, known)
         backups = _backups(settings)
         counted = await counting(access.security) if counting else None
         http = await stack.enter_async_context(HttpClient(access.security))
@@ -379,13 +387,24 @@ async def _kubernetes(
 
 
 async def _access(
-    settings: Settings, kubernetes: "Kubernetes | None"
+    settings: Settings, kubernetes: "Kubernetes | None", known: tuple[str, ...]
 ) -> tuple[Access, "Found | None"]:
-    """Return how to reach etcd: as the user said, and what was left open as Kubernetes says."""
+    """Return how to reach etcd: as the user said, and what was left open as Kubernetes says.
+
+    Where its API does not answer, etcd may be the reason: it is looked at where it was before.
+    """
     said = settings.access
     if kubernetes is None or said.endpoints:
         return said, None
-    found = await kubernetes.find()
+    from etcdscope.sources.kubernetes.errors import KubernetesError
+
+    try:
+        found = await kubernetes.find()
+    except KubernetesError as error:
+        if not known:
+            raise
+        log.warning("%s Until then etcd is looked at where it was: %s", error, ", ".join(known))
+        return replace(said, endpoints=known), None
     for notice in found.notices:
         log.warning("%s", notice)
     own = bool(said.security.files)

@@ -1,9 +1,9 @@
 """What must hold of the files in `deploy/` as they are written."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -12,44 +12,7 @@ from tests.deploy.objects import CHART, DEPLOY, KUSTOMIZE, ROOT, objects_in
 from etcdscope import __version__
 from etcdscope.cli.configuration import read
 
-# What it may see of Kubernetes: group, resource, the one namespace where a Role says so, and verbs.
-# docs/kubernetes.md says what for.
-LIST = ("list", "watch")
-SEEN = {
-    ("", "nodes", None): LIST,
-    ("", "namespaces", None): LIST,
-    ("apiextensions.k8s.io", "customresourcedefinitions", None): LIST,
-    ("apiregistration.k8s.io", "apiservices", None): LIST,
-    ("batch", "cronjobs", None): LIST,
-    ("", "pods", "kube-system"): LIST,
-    ("coordination.k8s.io", "leases", "kube-node-lease"): ("get", *LIST),
-    ("discovery.k8s.io", "endpointslices", "default"): ("get",),
-}
-URLS = {"/metrics", "/readyz", "/livez"}
 CONFIGURATIONS = sorted(DEPLOY.rglob("etcdscope*.toml"))
-
-
-def rules() -> list[tuple[str | None, dict[str, Any]]]:
-    """Return every rule with the namespace in which it holds."""
-    return [
-        (role["metadata"].get("namespace"), rule)
-        for role in objects_in(KUSTOMIZE / "base")
-        if role["kind"] in {"Role", "ClusterRole"}
-        for rule in role["rules"]
-    ]
-
-
-def test_rights_are_these_and_no_more() -> None:
-    seen = {
-        (group, resource, namespace): tuple(rule["verbs"])
-        for namespace, rule in rules()
-        for group in rule.get("apiGroups", [])
-        for resource in rule.get("resources", [])
-    }
-    urls = [rule for _, rule in rules() if "nonResourceURLs" in rule]
-
-    assert seen == SEEN
-    assert [(set(rule["nonResourceURLs"]), rule["verbs"]) for rule in urls] == [(URLS, ["get"])]
 
 
 def test_every_role_is_bound_to_the_agent_and_to_nobody_else() -> None:
@@ -107,15 +70,31 @@ def test_values_schema_knows_every_value() -> None:
             assert set(value) == set(known["properties"]), name
 
 
-def test_container_takes_what_the_pins_and_the_extra_say() -> None:
-    """The image has Kubernetes' client, which a plain installation has not."""
-    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (client,) = extra["optional-dependencies"]["kubernetes"]
-    pins = (ROOT / "requirements-agent.txt").read_text()
-    plain = (ROOT / "requirements.txt").read_text()
+def test_image_takes_the_pins_that_are_tested_and_the_extra() -> None:
+    """The image has what reads kubeconfigs in YAML, which a plain installation has not."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra = {one.split(">")[0] for one in project["optional-dependencies"]["kubernetes"]}
+    image, plain, tested = (
+        {
+            line
+            for line in (ROOT / f"requirements{which}.txt").read_text().splitlines()
+            if "==" in line
+        }
+        for which in ("-agent", "", "-dev")
+    )
 
-    assert f"\n{client.split('>')[0]}==" in pins
-    assert pins.count("--hash=sha256:") > plain.count("--hash=sha256:")
-    for line in plain.splitlines():
-        if "==" in line:
-            assert line in pins
+    assert image <= tested
+    assert plain < image
+    assert {line.split("==")[0] for line in image - plain} == extra
+
+
+def test_image_is_given_all_that_the_wheel_is_made_of() -> None:
+    """What is left out of the build's context, or not copied, ends the build."""
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]
+    wheel = hatch["build"]["targets"]["wheel"]
+    copied = (DEPLOY / "container" / "Containerfile").read_text()
+    sent = (ROOT / ".dockerignore").read_text().splitlines()
+
+    for file in (*wheel["force-include"], "pyproject.toml", "README.md", "LICENSE"):
+        assert re.search(rf"^COPY .*\b{re.escape(file)}\b", copied, re.MULTILINE), file
+        assert f"!{file}" in sent

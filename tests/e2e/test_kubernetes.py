@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.agents import configured
 from tests.e2e.commands import run, running
 from tests.kubernetes import recorded
 from tests.kubernetes.recorded import NODES, PODS
@@ -37,6 +38,10 @@ async def living(api: FakeKubernetes) -> AsyncIterator[None]:
 
 def causes(checked: dict[str, Any]) -> set[str]:
     return {i["cause"] for i in checked["incidents"] if i["severity"] != "info"}
+
+
+def blind(told: list[dict[str, Any]], source: str) -> bool:
+    return any(line["source"].startswith(source) for line in told)
 
 
 @pytest.mark.etcd
@@ -115,6 +120,39 @@ async def test_an_api_that_hangs_keeps_nobody_from_seeing_etcd(lab: Lab, tmp_pat
     assert [m["reachable"] for m in ran.json["members"]] == [True] * 3
     assert any("has not answered yet" in b["why"] for b in ran.json["blind_spots"])
     assert ran.seconds < 10
+
+
+@pytest.mark.etcd
+@pytest.mark.parametrize("hangs", [False, True], ids=["gone", "hangs"])
+async def test_an_agent_that_is_started_while_no_api_server_answers_knows_where_etcd_was(
+    lab: Lab, tmp_path: Path, hangs: bool
+) -> None:
+    """An API server waits for etcd: that is when a monitor must not need it."""
+    files = lab.member("m1").settings.certificates
+    assert files
+    filed = tmp_path / "etcdscope.toml"
+    words = ("--config", filed, "--data-dir", tmp_path / "data")
+    async with contextlib.AsyncExitStack() as stack:
+        api, config = await stack.enter_async_context(kubernetes(tmp_path, lab))
+        filed.write_text(
+            f'[clusters.prod]\nkubeconfig = "{config}"\n'
+            f'cacert = "{files.ca}"\ncert = "{files.cert}"\nkey = "{files.key}"\n'
+        )
+        async with living(api), configured(*words) as first:
+            await first.judged("ok")
+            assert await first.run.end() == 0
+        if hangs:
+            api.troubles["*"] = Trouble(hang=True)
+        else:
+            await stack.aclose()
+        async with configured(*words) as second:
+            await second.judged("ok", 40.0)
+            await second.run.until(lambda: blind(second.run.events("blind-spot"), "kubernetes"))
+            checked = await second.check()
+            await second.run.end()
+
+    assert [member["reachable"] for member in checked["members"]] == [True] * 3
+    assert any("etcd is looked at where it was" in line for line in second.run.complaints)
 
 
 # --- without an etcd that we could reach ---------------------------------------------------------

@@ -68,6 +68,7 @@ class FiledAgent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     token_file: str = ""
     alertmanager: tuple[Name, ...] = ()
     webhook: tuple[Name, ...] = ()
+    webhook_secret_file: str = ""
 
     def secret(self) -> str:
         """Return the token, wherever it stands."""

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from etcdscope.cli.configuration import Configuration, FiledAgent
     from etcdscope.model.finding import Limits
     from etcdscope.sinks.alertmanager import AlertmanagerSettings
-    from etcdscope.sinks.http import Receiver
+    from etcdscope.sinks.http import Receiver, Secret
     from etcdscope.sinks.webhook import WebhookSettings
     from etcdscope.sources.kubernetes.kubeconfig import KubernetesSettings
     from etcdscope.sources.logs.opened import LogSettings
+
+_SIGNING = "ETCDSCOPE_WEBHOOK_SECRET"
 
 
 def settings_of(
@@ -94,7 +96,7 @@ def _agent(
         listen=listen or (own and own.listen) or settings.listen,
         token=_token(token_file, own),
         alertmanager=_alertmanager([*alertmanager, *(own.alertmanager if own else ())]),
-        webhooks=_webhooks([*webhook, *(own.webhook if own else ())]),
+        webhooks=_webhooks([*webhook, *(own.webhook if own else ())], own),
     )
 
 
@@ -249,12 +251,24 @@ def _alertmanager(urls: Sequence[str]) -> "AlertmanagerSettings | None":
     return AlertmanagerSettings(tuple(_receiver(url, "--alertmanager") for url in urls))
 
 
-def _webhooks(urls: Sequence[str]) -> "tuple[WebhookSettings, ...]":
+def _webhooks(urls: Sequence[str], own: "FiledAgent | None") -> "tuple[WebhookSettings, ...]":
     if not urls:
         return ()
     from etcdscope.sinks.webhook import WebhookSettings
 
-    return tuple(WebhookSettings(_receiver(url, "--webhook")) for url in urls)
+    signed = _signed(own.webhook_secret_file if own else "")
+    return tuple(WebhookSettings(_receiver(url, "--webhook"), secret=signed) for url in urls)
+
+
+def _signed(file: str) -> "Secret":
+    """With what webhooks are signed: the file is read at every use; a missing one is told now."""
+    from etcdscope.sinks.http import Secret
+
+    if file and not Path(file).is_file():
+        raise SettingsError(f"--config: agent.webhook-secret-file {file}: there is no such file.")
+    if file:
+        return Secret(file=Path(file))
+    return Secret(env=_SIGNING if os.environ.get(_SIGNING) else "")
 
 
 def _logs(said: Sequence[str], filed: Mapping[str, str]) -> "tuple[LogSettings, ...]":

@@ -6,6 +6,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from etcdscope.model.ports import Source
+from etcdscope.model.reading import Failure
 from etcdscope.model.signal_kubernetes import APISERVER_PREFIX, KUBERNETES
 from etcdscope.sources.kubernetes import objects
 from etcdscope.sources.kubernetes.apiserver import ApiserverSource
@@ -44,14 +45,18 @@ class Kubernetes:
     async def find(self) -> Found:
         """Return where etcd is; nothing where its servers are somebody else's.
 
-        Errors: KubernetesError where the API does not answer at all.
+        Errors: KubernetesError where the API does not answer at all, or not in time: one whose etcd
+        is in trouble takes connections and hangs, and is no managed control plane.
         """
         try:
             async with asyncio.timeout(FIND_SECONDS):
                 things = await self._source.pods()
                 servers = await self._source.servers()
         except TimeoutError:
-            things, servers = (), ()
+            late = f"{self.server} lists no pods and nodes within {FIND_SECONDS:.0f} s"
+            raise KubernetesError(
+                Failure.TIMEOUT, f"{late}; see whether the API server and its etcd run."
+            ) from None
         failure = self._source.failure
         if not things and not servers and failure:
             raise failure
