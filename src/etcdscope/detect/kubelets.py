@@ -156,7 +156,7 @@ def _unready(window: Window, node: Node, leases: Leases | None) -> Finding:
     return Finding(
         Subject("node", node.name),
         Severity.WARNING if seated else Severity.INFO,
-        f"{node.name} has not been ready{since}: {own if leases else 'not ready'} ({why[:120]})",
+        f"{node.name} has not been ready{since}: {own if leases else 'not ready'} ({why[:200]})",
         (
             said(
                 KUBE_NODES, f"Ready={node.ready}", node.reason, seated.member.id if seated else ""

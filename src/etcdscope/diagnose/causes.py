@@ -419,7 +419,7 @@ TABLE = (
         for row in _explains(cause, anywhere=_KUBERNETES, within=60.0)
     ),
     *_explains("apiserver-unready", anywhere=("node-leases-stale", "node-not-ready"), within=60.0),
-    *_explains("node-leases-stale", anywhere=("node-not-ready",), within=60.0),
+    *_explains("node-leases-stale", same=("node-not-ready",), within=60.0),
     *_explains("revision-rewound", anywhere=("apiserver-view-differs",), within=60.0),
     *_explains("cluster-id-mixed", anywhere=("apiserver-view-differs",), within=60.0),
     *_explains("member-without-node", same=("member-down", "member-unreachable")),
