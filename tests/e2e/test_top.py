@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.agents import agent
 from tests.e2e.commands import run
-from tests.e2e.terminals import terminal
+from tests.e2e.terminals import Terminal, terminal
 
 from etcdscope.lab.cluster import Lab, LabSpec
 
@@ -81,6 +81,68 @@ async def test_sigterm_gives_the_terminal_back() -> None:
         async with asyncio.timeout(5):
             assert await top.process.wait() == 143
         await top.gave_back()
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("after_s", [0.6, 1.2, 3.0])
+async def test_it_ends_at_once_whenever_it_is_told_to(told: signal.Signals, after_s: float) -> None:
+    async with terminal("top", "--endpoints", "127.0.0.1:9") as top:
+        await asyncio.sleep(after_s)  # while it starts, or later
+        top.process.send_signal(told)
+        async with asyncio.timeout(2):
+            assert await top.process.wait() in (128 + told, -told)
+
+
+async def test_it_ends_when_its_terminal_is_gone() -> None:
+    async with terminal("top", "--endpoints", "127.0.0.1:9") as top:
+        await top.until(lambda s: "We cannot judge this cluster" in s, 15)
+        top.hang_up()
+        async with asyncio.timeout(2):
+            assert await top.process.wait() == 129
+
+
+async def test_it_ends_when_its_terminal_goes_while_it_starts() -> None:
+    async with terminal("top", "--endpoints", "127.0.0.1:9") as top:
+        await top.until(lambda s: "etcdscope" in s, 15)
+        top.hang_up()
+        async with asyncio.timeout(2):
+            assert await top.process.wait() == 129
+
+
+async def _unread(top: Terminal) -> None:
+    """Let it write more than the terminal takes and it keeps itself, while nobody reads."""
+    top.look_away()
+    for _ in range(150):
+        top.press("?")
+        await asyncio.sleep(0.02)
+        top.press("?")
+        await asyncio.sleep(0.02)
+    assert top.is_full
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
+async def test_it_ends_though_nobody_reads_its_terminal(told: signal.Signals) -> None:
+    async with terminal("top", "--endpoints", "127.0.0.1:9", columns=200, rows=60) as top:
+        await top.until(lambda s: "We cannot judge this cluster" in s, 15)
+        await _unread(top)
+        top.process.send_signal(told)
+        async with asyncio.timeout(2):
+            assert await top.process.wait() == 128 + told
+        top.look()
+        await top.gave_back()
+
+
+async def test_who_reads_the_terminal_again_sees_the_whole_screen() -> None:
+    async with terminal("top", "--endpoints", "127.0.0.1:9", columns=200, rows=60) as top:
+        await top.until(lambda s: "We cannot judge this cluster" in s, 15)
+        top.press("?")
+        before = await top.until(lambda s: "columns" in s, 3)
+        top.press("?")
+        await _unread(top)
+        top.press("?")
+        await asyncio.sleep(0.5)
+        top.look()
+        await top.until(lambda s: s.splitlines()[2:57] == before.splitlines()[2:57], 5)
 
 
 async def test_a_terminal_that_knows_letters_only_gets_letters() -> None:

@@ -12,6 +12,7 @@ from textual.widgets import Input
 from etcdscope.surfaces.signs import DIM
 from etcdscope.surfaces.tui import charts, cluster, fleet, pages, travel
 from etcdscope.surfaces.tui.cluster import BLIND_SPOTS, INCIDENT, MEMBER, Here
+from etcdscope.surfaces.tui.counting import KeysView
 from etcdscope.surfaces.tui.foot import Key
 from etcdscope.surfaces.tui.reading import BlindView, Explained, IncidentView, MemberView
 from etcdscope.surfaces.tui.row import Row, plain
@@ -83,6 +84,7 @@ class ClusterView(Filtered):
         Binding("e", "explain", show=False),
         Binding("b", "blind", show=False),
         Binding("c", "chart", show=False),
+        Binding("g", "registry", show=False),
     ]
 
     def __init__(self, trail: Trail) -> None:
@@ -117,6 +119,7 @@ class ClusterView(Filtered):
             Key("t", "time", "screen.time"),
             *self.filter_keys(),
             Key("c", "chart", "screen.chart"),
+            Key("g", "registry", "screen.registry"),
             *back,
             HELP,
             QUIT,
@@ -226,6 +229,10 @@ class ClusterView(Filtered):
     def action_blind(self) -> None:
         """Show what could not be looked at."""
         self.app.push_screen(BlindView(self.trail))
+
+    def action_registry(self) -> None:
+        """Show who fills the database."""
+        self.app.push_screen(KeysView(self.trail))
 
     def action_chart(self) -> None:
         """Show the next chart."""
