@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.agents import agent
+from tests.e2e.agents import agent, configured
 from tests.e2e.commands import run
 from tests.e2e.terminals import Terminal, terminal
 
@@ -72,6 +72,32 @@ async def test_several_clusters_begin_with_the_fleet(lab: Lab, tmp_path: Path) -
         assert ["nowhere" in row for row in rows] == [True, False]
         top.press("\x1b[B\r")
         await top.until(lambda s: "MEMBER" in s and "etcd is fine. 3 of 3 members" in s, 3)
+
+
+async def test_a_cluster_that_cannot_be_watched_says_why_beside_the_others(tmp_path: Path) -> None:
+    async with terminal("top", "--config", str(two(tmp_path, "127.0.0.1:9"))) as top:
+        await top.until(lambda s: "We cannot judge" in s and f"nameless {CANNOT}" in spaced(s), 15)
+        top.press("\r")
+        await top.until(lambda s: "MEMBER" in s or "No member" in s, 5)
+        top.press("g")
+        await top.until(lambda s: "--cluster here" in s, 5)
+
+
+CANNOT = "etcdscope cannot watch this cluster: "
+
+
+def two(at: Path, endpoint: str) -> Path:
+    """Return a configuration of a cluster, and of one that no name server knows."""
+    config = at / "two.toml"
+    config.write_text(
+        f'[clusters.here]\nendpoints = ["{endpoint}"]\n'
+        '[clusters.nameless]\ndiscovery-srv = "nowhere.invalid"\n'
+    )
+    return config
+
+
+def spaced(screen: str) -> str:
+    return " ".join(screen.split())
 
 
 async def test_sigterm_gives_the_terminal_back() -> None:
@@ -187,6 +213,42 @@ async def test_it_shows_what_a_running_agent_sees_and_says_when_it_is_gone(lab: 
 
             await served.run.end(signal.SIGTERM, within_s=5)
             await top.until(lambda s: "the agent tells nothing" in s and "last seen" in s, 8)
+
+
+@pytest.fixture
+async def one_member() -> AsyncIterator[Lab]:
+    async with Lab.start(LabSpec(members=1, version="3.5", network="loopback")) as started:
+        yield started
+
+
+@pytest.mark.etcd
+async def test_of_an_agent_with_several_clusters_it_shows_the_fleet(
+    one_member: Lab, tmp_path: Path
+) -> None:
+    async with (
+        configured("--config", two(tmp_path, one_member.endpoints[0])) as served,
+        terminal("top", "--agent", served.url) as top,
+    ):
+        shown = await top.until(
+            lambda s: "etcd is fine." in s and f"nameless {CANNOT}" in spaced(s), 20
+        )
+        rows = [
+            row.split()[1] for row in shown.splitlines() if " here " in row or " nameless " in row
+        ]
+        assert rows == ["nameless", "here"]
+        top.press("\x1b[B\r")
+        await top.until(lambda s: "here" in s.splitlines()[0] and "1 of 1 member" in s, 3)
+        top.press("g")
+        await top.until(lambda s: "The keys have not been counted yet" in s, 3)
+
+
+@pytest.mark.etcd
+async def test_of_an_agent_with_one_cluster_it_shows_that(one_member: Lab) -> None:
+    async with (
+        agent(one_member.endpoints[0]) as served,
+        terminal("top", "--agent", served.url) as top,
+    ):
+        await top.until(lambda s: "etcd is fine. 1 of 1 member" in s and "MEMBER" in s, 15)
 
 
 async def test_an_agent_that_wants_its_token_says_how() -> None:

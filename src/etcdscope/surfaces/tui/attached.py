@@ -74,7 +74,7 @@ class Agent:
                     before = _fed(trail, answer.body, before)
                     trail.trouble = ""
                 else:
-                    trail.trouble = f"the agent tells nothing: {_refusal(answer)}"
+                    trail.trouble = _refusal(answer)
             except (AgentError, EtcdError, ValueError) as error:
                 trail.trouble = f"the agent tells nothing: {_reason(error)}"
             await asyncio.sleep(EVERY)
@@ -130,7 +130,7 @@ def _refusal(answer: HttpAnswer) -> str:
     try:
         return str(json.loads(answer.body)["error"])
     except (ValueError, KeyError, TypeError):
-        return f"it answers {answer.status}."
+        return f"the agent answers {answer.status}."
 
 
 def _fed(trail: Trail, body: bytes, before: Sequence[Incident]) -> tuple[Incident, ...]:

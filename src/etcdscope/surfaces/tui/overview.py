@@ -287,7 +287,10 @@ class FleetView(Filtered):
         """Show what is there now."""
         width = self.app.size.width
         clusters = [self.here(trail) for trail in self.trails.values()]
-        head = [*fleet.head(clusters, width), self.across(width)]
+        # Time is that of a cluster that is watched, if there is one.
+        watched = (t for t in self.trails.values() if t.now and not t.trouble)
+        self.trail = next(watched, self.trail)
+        head = [*fleet.head(self.here(), clusters, width), self.across(width)]
         self.query_one("#head", Rows).show(plain(*head))
         high(self.query_one("#head"), len(head))
         self.query_one("#clusters", Choice).show(fleet.rows(clusters, self.words, width))
