@@ -230,7 +230,12 @@ async def test_of_an_agent_with_several_clusters_it_shows_the_fleet(
         terminal("top", "--agent", served.url) as top,
     ):
         shown = await top.until(
-            lambda s: "etcd is fine." in s and f"nameless {CANNOT}" in spaced(s), 20
+            lambda s: (
+                "etcd is fine." in s
+                and f"nameless {CANNOT}" in spaced(s)
+                and "live" in s.splitlines()[0]
+            ),
+            20,
         )
         rows = [
             row.split()[1] for row in shown.splitlines() if " here " in row or " nameless " in row

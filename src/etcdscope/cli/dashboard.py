@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,20 +56,23 @@ def top(
             raise SettingsError(
                 "--agent shows what the agent watches; leave out what says where etcd is."
             )
-        return _run(_attached(agent, _token(token_file), letters=letters))
+        _run(_attached(agent, _token(token_file), letters=letters))
+        return 0
     settings, notices = settings_of(cluster, data_dir=data_dir, record=record, log=log, fleet=True)
     for notice in notices:
         sys.stderr.write(f"etcdscope: {notice}\n")
-    return _run(_watched(settings, cluster.config, letters=letters))
+    _run(_watched(settings, cluster.config, letters=letters))
+    return 0
 
 
-def _run(showing: "Coroutine[Any, Any, int]") -> int:
-    return run(showing, hung_up=HUNG_UP, within=ENDS_WITHIN)
+def _run(showing: "Coroutine[Any, Any, None]") -> None:
+    run(showing, hung_up=HUNG_UP, within=ENDS_WITHIN)
 
 
-async def _watched(settings: "Settings", config: Path | None, *, letters: bool) -> int:
+async def _watched(settings: "Settings", config: Path | None, *, letters: bool) -> None:
     """Watch by ourselves."""
     from etcdscope import app
+    from etcdscope.surfaces.tui.app import Top, show
 
     trails = _trails({one.name: _counting(one, config) for one in settings.clusters})
 
@@ -77,26 +80,17 @@ async def _watched(settings: "Settings", config: Path | None, *, letters: bool) 
         trails[name].trouble = why
 
     feed = app.watch(settings, named=lambda name: trails[name].tell, troubled=troubled)
-    return await _shown(trails.values(), feed, letters=letters)
+    await show(Top([*trails.values()], letters=letters), feed)
 
 
-async def _attached(url: str, token: str, *, letters: bool) -> int:
+async def _attached(url: str, token: str, *, letters: bool) -> None:
     """Let a running agent tell."""
     from etcdscope.surfaces.tui import attached
+    from etcdscope.surfaces.tui.app import Top, show
 
     async with attached.agent(url, token) as agent:
         trails = [*_trails(dict.fromkeys(agent.clusters, "")).values()]
-        return await _shown(trails, agent.follow(trails), letters=letters)
-
-
-async def _shown(
-    trails: "Iterable[Trail]", feed: "Coroutine[Any, Any, None]", *, letters: bool
-) -> int:
-    from etcdscope.surfaces.tui.app import Top, show
-
-    shown = Top([*trails], letters=letters)
-    await show(shown, feed)
-    return HUNG_UP if shown.gone else 0
+        await show(Top(trails, letters=letters), agent.follow(trails))
 
 
 def _trails(counting: Mapping[str, str]) -> "dict[str, Trail]":

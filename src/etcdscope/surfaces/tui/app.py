@@ -1,6 +1,7 @@
 """The app: it knows the trails and the time that is looked at, and lets the front view paint."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -102,9 +103,10 @@ class Top(App[None]):
             self.screen.paint()
 
     def terminal_is_gone(self) -> None:
-        """End: nobody sees us any more."""
-        self.gone = True
-        self.exit()
+        """End as by the SIGHUP that this brings to the leader of a session alone."""
+        if not self.gone:
+            self.gone = True
+            signal.raise_signal(signal.SIGHUP)
 
     def help(self, trail: Trail) -> None:
         """Show the keys and signs."""

@@ -19,6 +19,7 @@ from etcdscope.model.incident import Effect, EffectKind, Incident
 from etcdscope.surfaces.registry.objects import DiffObject, RegistryObject
 from etcdscope.surfaces.tui.counted import Keys
 from etcdscope.surfaces.tui.trail import Moment, Trail
+from etcdscope.surfaces.view.watched import ONLY
 
 EVERY: Final = 1.0  # seconds from one look to the next
 PATIENCE: Final = 5.0
@@ -117,12 +118,14 @@ async def agent(url: str, token: str = "") -> AsyncIterator[Agent]:
 def _clusters(url: str, answer: HttpAnswer) -> dict[str, str]:
     try:
         rows = json.loads(answer.body)["clusters"]
-        found = {row["name"]: f"/clusters/{quote(row['key'], safe='')}" for row in rows}
+        keys = {row["name"]: str(row["key"]) for row in rows}
     except (ValueError, KeyError, TypeError):
-        found = {}
-    if answer.status != HTTPStatus.OK or not found:
+        keys = {}
+    if answer.status != HTTPStatus.OK or not keys:
         raise AgentError(f"--agent {url} is no agent of etcdscope: it answers {answer.status}.")
-    return found
+    if [*keys.values()] == [ONLY]:  # nobody gave it that name
+        keys = {"": ONLY}
+    return {name: f"/clusters/{quote(key, safe='')}" for name, key in keys.items()}
 
 
 def _refusal(answer: HttpAnswer) -> str:
