@@ -91,7 +91,7 @@ _ELSEWHERE = {
 }  # fmt: skip
 _KUBERNETES = {
     "placement", "static_pods", "kubelets", "apiservers", "apiserver_cache", "namespaces",
-    "monitor", "unseen",
+    "monitor", "registry", "unseen",
 }  # fmt: skip
 
 

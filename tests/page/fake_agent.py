@@ -216,6 +216,9 @@ async def main() -> None:
     agent = FakeAgent({"prod-eu-1": told.Cluster("prod-eu-1", now), **fleet(30)})
     sick = agent.clusters["sick"] = told.Cluster("sick", now, "critical")
     agent.registry = censuses.registry(now)
+    agent.clusters["long"] = told.Cluster(
+        "long", now, prefix="ip-10-1-200-12.eu-central-1.internal-"
+    )
     agent.clusters["five"] = told.Cluster("five", now, members=5)
     sick.incidents = [
         stories.slow_disk(sick, now - 240),

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from tests.page import censuses, stories, told
 
+from etcdscope.surfaces.registry.objects import DiffObject, RegistryObject
 from etcdscope.surfaces.view import shapes
 
 NOW = time.time()
@@ -31,7 +32,7 @@ def test_a_cluster(level: str, shape: type[Any], what: str) -> None:
     msgspec.convert(said, shape)
 
 
-@pytest.mark.parametrize("until", [None, NOW - 10])
+@pytest.mark.parametrize("until", [None, NOW - 10], ids=["open", "over"])
 def test_an_incident(until: float | None) -> None:
     cluster = told.Cluster("prod", NOW, "critical")
     story = stories.followed(cluster, stories.slow_disk(cluster, NOW - 60, until))
@@ -48,7 +49,9 @@ def test_charts_and_lanes() -> None:
     msgspec.convert(cluster.lanes(NOW - 900, NOW), shapes.LanesObject)
 
 
-def test_a_census_adds_up() -> None:
+def test_a_census_adds_up_and_so_does_what_changed() -> None:
     census = censuses.registry(NOW)
 
+    msgspec.convert(census, RegistryObject)
+    msgspec.convert(censuses.diff(NOW), DiffObject)
     assert sum(row["bytes"] for row in census["resource"]) == census["bytes"]

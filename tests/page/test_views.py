@@ -26,7 +26,7 @@ MEMBER = SICK.rows[0]["id"]
 VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fleet": (
         "#/fleet",
-        ("2 need you now, 3 degraded, 1 cannot be judged.", "sick", "12 clusters"),
+        ("2 need you now, 3 degraded, 1 cannot be judged.", "sick", "13 clusters"),
     ),
     "fleet, one group a tier": ("#/fleet?group=tier", ("prod", "stage", "edge", "no tier")),
     "fleet, filtered": ("#/fleet?q=us-2%20edge", ("No cluster fits.",)),
@@ -35,6 +35,7 @@ VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("etcd is fine.", "margin 1", "one member may be lost", "leader · term 14", "Roles"),
     ),
     "five members": ("#/c/five", ("margin 2", "m5", "2 members may be lost")),
+    "long names": ("#/c/long", ("ip-…rnal-1", "ip-10…internal-1")),
     "cluster in trouble": (
         "#/c/sick",
         (
@@ -97,6 +98,9 @@ LOOKS: dict[str, tuple[tuple[int, int], Theme]] = {
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def agent() -> AsyncIterator[str]:
     made_up = {"prod-eu-1": told.Cluster("prod-eu-1", NOW), **fleet(9, NOW), "sick": SICK}
+    made_up["long"] = told.Cluster(
+        "long", NOW, prefix="ip-10-1-200-12.eu-central-1.compute.internal-"
+    )
     made_up["five"] = told.Cluster("five", NOW, members=5)
     async with FakeAgent(made_up, registry=censuses.registry(NOW)).open() as url:
         yield url

@@ -45,12 +45,12 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def member(key: str, number: int, *, leads: bool, trouble: bool) -> Json:
+def member(key: str, number: int, *, leads: bool, trouble: bool, prefix: str = "m") -> Json:
     """Return one member; in trouble the first one has a slow disk, the last one is down."""
     down = trouble and number == 2
     return {
         "id": f"{number + 1:x}c0ffee{hash(key) % 0xFFFF:08x}"[:16],
-        "name": f"m{number + 1}",
+        "name": f"{prefix}{number + 1}",
         "mark": number,
         "role": "unknown" if down else "leader" if leads else "follower",
         "learner": False,
@@ -95,6 +95,7 @@ class Cluster:
     labels: Mapping[str, str] = field(default_factory=dict)
     leader: int = 0
     term: int = 14
+    prefix: str = "m"
     incidents: list[Json] = field(default_factory=list)
 
     @property
@@ -104,7 +105,7 @@ class Cluster:
     @property
     def rows(self) -> list[Json]:
         rows = [
-            member(self.key, i, leads=i == self.leader, trouble=self.trouble)
+            member(self.key, i, leads=i == self.leader, trouble=self.trouble, prefix=self.prefix)
             for i in range(self.members)
         ]
         for row in rows:

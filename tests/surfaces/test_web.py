@@ -548,7 +548,7 @@ async def test_it_packs_for_those_who_can_unpack(accepts: str, packed: bool) -> 
         ("/clusters/default/at", 400, "time"),
         ("/clusters/default/at?time=4000000000", 400, "time lies ahead"),
         ("/clusters/default/at?time=5", 404, "No history is kept"),
-        ("/clusters/default/registry", 404, "Nothing was counted"),
+        ("/clusters/default/registry", 404, "have not been counted yet"),
         ("/explain?q=", 400, "q"),
         ("/explain?q=quorum-lst", 404, "quorum-lost"),
         ("/events?cluster=nope", 404, "No such cluster"),

@@ -55,7 +55,8 @@ class Context:
     names: Mapping[str, str]
     blanks: Mapping[str, Mapping[str, str]]  # by hex member id; "" for the cluster
     unseen: tuple[BlindSpot, ...] = ()  # what could not be looked at in this judgement
-    also: Callable[[Finding], str] = lambda _: ""  # what it means in Kubernetes, if that is seen
+    # What it means in Kubernetes, if that is seen; made of the same as the rest.
+    also: Callable[[Finding], str] = field(default=lambda _: "", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,14 @@ def decode(data: bytes, tally: Tally) -> list[Sweep]:
     """
     try:
         return _decoded(_from_bytes.decode(_unzipped(data)), tally)
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        OverflowError,
+        RecursionError,
+        StopIteration,  # the order names more rows of a shape than it has
+    ) as error:
         raise FrameError(f"not a frame of sweeps: {error}") from error
     except zstandard.ZstdError as error:
         raise FrameError(f"not a zstd frame: {error}") from error

@@ -105,8 +105,7 @@ def _changes(
 
 def _end(incident: Incident) -> str:
     lasted = max((incident.closed_at or incident.since) - incident.since, 0.0)
-    note = f" {incident.note[:1].upper()}{incident.note[1:]}." if incident.note else ""
-    return f"Over after {lasted:.0f} s.{note}"
+    return incident.note or f"Over after {lasted:.0f} s."
 
 
 # --- around it -----------------------------------------------------------------------------------

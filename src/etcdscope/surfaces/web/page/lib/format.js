@@ -114,6 +114,13 @@ export function spoken(name) {
   return name.split("_").map((word) => capitals[word] ?? word).join(" ");
 }
 
+/** A name of at most so many letters; its end is kept, since members of a cluster begin alike. */
+export function short(name, most) {
+  if (name.length <= most) return name;
+  const tail = Math.ceil((most - 1) * 0.65);
+  return `${name.slice(0, most - 1 - tail)}…${name.slice(-tail)}`;
+}
+
 export function plural(number, one, more = `${one}s`) {
   return `${count(number)} ${number === 1 ? one : more}`;
 }

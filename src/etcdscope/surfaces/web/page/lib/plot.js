@@ -1,4 +1,5 @@
 // What is drawn on a chart beside its lines: limits, gaps, names, the moment that is looked at.
+import { short } from "./format.js";
 import { palette } from "./palette.js";
 
 const FONT = '11px system-ui, -apple-system, "Segoe UI", sans-serif';
@@ -96,7 +97,7 @@ export function drawNames(u, lines) {
   ctx.textAlign = "left";
   for (const { line, y } of ends) {
     ctx.fillStyle = palette().members[line.mark % 7];
-    ctx.fillText(line.name, bbox.left + bbox.width + 5 * scale, y, 38 * scale);
+    ctx.fillText(short(line.name, 6), bbox.left + bbox.width + 5 * scale, y, 38 * scale);
   }
   ctx.restore();
 }

@@ -1,6 +1,6 @@
 // Who had which role when, with elections, incidents and planned work over it.
 import { html, memo, names, useLayoutEffect, useRef, useState } from "../lib/dom.js";
-import { clock, duration, unix, when } from "../lib/format.js";
+import { clock, duration, short, unix, when } from "../lib/format.js";
 import { colour } from "../lib/marks.js";
 import { link } from "../lib/route.js";
 import { ticks } from "../lib/ticks.js";
@@ -31,7 +31,7 @@ export const Lanes = memo(({ cluster, members, data, from, to, at }) => {
   const marks = (data?.marks ?? []).filter((mark) => unix(mark.end ?? mark.at) >= from - 1 && unix(mark.at) <= to);
   const byMember = new Map((data?.lanes ?? []).map((lane) => [lane.member, lane.runs]));
   return html`<div class="lanes">
-    <div class="lane-names" aria-hidden="true"><span class="lane-events">events</span>${members.map((member) => html`<span key=${member.id}><${Mark} mark=${member.mark} />${member.name}</span>`)}</div>
+    <div class="lane-names" aria-hidden="true"><span class="lane-events">events</span>${members.map((member) => html`<span key=${member.id}><${Mark} mark=${member.mark} /><b>${short(member.name, 16)}</b></span>`)}</div>
     <div class="lane-box" ref=${ref}>
       ${width > 0 && html`<svg width=${width} height=${height} role="group" aria-label=${said(members, byMember, marks)}>
         <${Hatch} />

@@ -1,6 +1,6 @@
 // The members as a ring: roles, links in both directions, and how far each has come with the log.
 import { html, memo, names } from "../lib/dom.js";
-import { count, duration, known, millis, rate, share } from "../lib/format.js";
+import { count, duration, known, millis, rate, share, short } from "../lib/format.js";
 import { colour, shape } from "../lib/marks.js";
 import { go, link as linkTo } from "../lib/route.js";
 import { CROWN, roleOf, roleSaid } from "./sign.js";
@@ -129,7 +129,7 @@ function Node({ place, cluster, at, alone }) {
     <path class="shape" d=${shape(member.mark)} />
     ${role === "gone" && html`<path class="strike" d="M-21 21 21-21" />`}
     <path class=${names("crown", leads && "is-on")} d=${CROWN} transform="translate(0 ${-R - 14}) scale(1.05)" />
-    <text class="who" x=${alone ? 0 : text} y=${alone ? R + 24 : -3} text-anchor=${alone ? "middle" : side > 0 ? "start" : "end"}>${member.name}</text>
+    <text class="who" x=${alone ? 0 : text} y=${alone ? R + 24 : -3} text-anchor=${alone ? "middle" : side > 0 ? "start" : "end"}>${short(member.name, 10)}</text>
     <text class="what" x=${alone ? 0 : text} y=${alone ? R + 40 : 13} text-anchor=${alone ? "middle" : side > 0 ? "start" : "end"}>${roleSaid(member)}${behind(member, leads)}</text>
   </a>`;
 }

@@ -1,5 +1,6 @@
 // Shapes of states, members and roles: each has one, so that colour is never alone.
 import { html, names } from "../lib/dom.js";
+import { short } from "../lib/format.js";
 import { colour, shape } from "../lib/marks.js";
 
 const LEVELS = {
@@ -37,9 +38,12 @@ export function Mark({ mark, size = 11 }) {
   </svg>`;
 }
 
+// A longer name is told in full by its tooltip and on its own page.
+const MOST_LETTERS = 10;
+
 /** A member by mark and name. */
 export function Name({ member, href }) {
-  const inside = html`<${Mark} mark=${member.mark} /><span>${member.name}</span>`;
+  const inside = html`<${Mark} mark=${member.mark} /><span title=${member.name}>${short(member.name, MOST_LETTERS)}</span>`;
   return href
     ? html`<a class="name" href=${href}>${inside}</a>`
     : html`<span class="name">${inside}</span>`;

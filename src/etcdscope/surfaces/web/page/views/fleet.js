@@ -40,7 +40,7 @@ export function View({ query }) {
         </select></label>`}
       <span class="faint tnum" role="status">${shown.length === all.length ? plural(all.length, "cluster") : `${shown.length} of ${all.length}`}</span>
     </div>
-    <div class="row fleet-heads" aria-hidden="true"><span></span><span>cluster</span><span>verdict</span><span>quorum</span><span class="wide">leader</span><span>database of quota</span><span>write latency</span><span class="wide last">version</span></div>
+    <div class="row fleet-heads" aria-hidden="true"><span></span><span>cluster</span><span>verdict</span><span>quorum</span><span class="wide">leader</span><span>database of quota</span><span>quorum read</span><span class="wide last">version</span></div>
     ${!shown.length && html`<${Empty} title="No cluster fits.">Nothing matches “${text}”.<//>`}
     ${groups.map(([name, list]) => html`<section key=${name} class="fleet-group" aria-label=${name || "Clusters"}>
       ${name && html`<h2>${name}<span class="faint tnum"> ${list.length}</span></h2>`}
@@ -95,7 +95,7 @@ const Row = memo(({ cluster }) => {
     <${Pips} cluster=${cluster} small />
     <span class="row-leader tnum">${leader ? html`${leader.name} <${Age} since=${cluster.leader_since} />` : html`<span class="faint">no leader</span>`}</span>
     <span class="row-quota"><${Bar} part=${cluster.db_size} inside=${cluster.db_in_use} whole=${cluster.quota} still what=${`database: ${known(cluster.db_size) ? size(cluster.db_size) : "unknown"} of its quota`} source="Status of the largest member" at=${cluster.judged_at} />${cluster.quota_full ? html`<span class="row-full tnum">${day(cluster.quota_full.early).slice(5)}</span>` : ""}</span>
-    <${Spark} values=${cluster.latency} label="Write latency" />
+    <${Spark} values=${cluster.latency} label="Time of a read that asks the quorum" />
     <span class="row-version tnum">${cluster.version}</span>
   </li>`;
 });

@@ -78,7 +78,7 @@ const SINCE = [[3600, "an hour ago"], [DAY, "yesterday"], [7 * DAY, "a week ago"
 
 function Diff({ cluster, at }) {
   const [back, setBack] = useState(DAY);
-  const { data, error } = useLoad(path(["clusters", cluster, "registry", "diff"], { a: (at - back).toFixed(0), b: at.toFixed(0) }));
+  const { data, error } = useLoad(path(["clusters", cluster, "registry", "diff"], { a: (at - back).toFixed(0), b: Math.ceil(at) }));
   return html`<section aria-labelledby="h-diff"><div class="family-head"><h2 id="h-diff">Since ${SINCE.find(([seconds]) => seconds === back)[1]}</h2>
       <div class="spans" role="group" aria-label="Since when">${SINCE.map(([seconds, said]) => html`<button type="button" key=${seconds} class=${seconds === back ? "span is-here" : "span"} aria-pressed=${seconds === back} onClick=${() => setBack(seconds)}>${said}</button>`)}</div></div>
     ${error ? html`<p class="faint">${error.message}</p>` : !data ? html`<${Loading} rows=${2} />` : html`<p class="diff-say">${data.headline}</p>
