@@ -205,8 +205,7 @@ async def test_it_shows_what_a_running_agent_sees_and_says_when_it_is_gone(lab: 
             await lab.fault("kill", member=leader)
             await top.until(lambda s: f"{leader} is down" in s and "member-down" in s, 6)
             top.press("\r")
-            shown = await top.until(lambda s: "what happened" in s, 3)
-            assert "not member-frozen" in shown
+            await top.until(lambda s: "what happened" in s and "not member-frozen" in s, 3)
             top.press("\x1b")
             await lab.heal()
             await top.until(lambda s: "etcd is fine." in s and "member-down" in s, 20)
