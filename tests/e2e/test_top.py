@@ -115,7 +115,7 @@ async def test_it_ends_at_once_whenever_it_is_told_to(told: signal.Signals, afte
     async with terminal("top", "--endpoints", "127.0.0.1:9") as top:
         await asyncio.sleep(after_s)  # while it starts, or later
         top.process.send_signal(told)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(4):  # alone it takes 0.3 s; a busy machine starts slowly
             assert await top.process.wait() in (128 + told, -told)
 
 
