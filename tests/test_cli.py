@@ -505,3 +505,16 @@ def test_a_command_imports_only_what_it_needs(words: list[str], foreign: list[st
 
     assert run.stderr.strip() == ""
     assert run.returncode == 0
+
+
+def test_a_thread_that_waits_for_something_holds_up_no_end_that_has_a_limit() -> None:
+    """A name server that does not answer holds such a thread."""
+    text = (
+        "import asyncio, time; from etcdscope.cli.running import run;"
+        "run(asyncio.to_thread(lambda: print('up', flush=True) or time.sleep(20)), within=0.5)"
+    )
+    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 143

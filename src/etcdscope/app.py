@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 Tell = Callable[[Sequence[Effect], State], None]
 Named = Callable[[str], Tell]
+# Is told the name of a cluster and why it cannot be watched; with nothing when it can be again.
+Troubled = Callable[[str, str], None]
 Ready = Callable[["Served"], None]
 # Makes what counts the keys, of what it takes to reach etcd.
 Counting = Callable[[Security], Awaitable["RegistrySource"]]
@@ -183,13 +185,18 @@ def _sure(engine: Engine, elapsed: float, observe: float) -> bool:
 
 
 async def watch(
-    settings: Settings, tell: Tell | None = None, *, named: Named | None = None
+    settings: Settings,
+    tell: Tell | None = None,
+    *,
+    named: Named | None = None,
+    troubled: Troubled | None = None,
 ) -> None:
     """Watch until cancelled; ``tell`` gets the effects and the state of every judgement.
 
     ``named`` makes the ``tell`` of each cluster by its name, where there are several.
     """
-    await _live(settings, named or (lambda _: tell or _nobody), serve_http=False)
+    each = named or (lambda _: tell or _nobody)
+    await _live(settings, each, serve_http=False, troubled=troubled)
 
 
 async def serve(settings: Settings, named: Named, ready: Ready | None = None) -> None:
@@ -205,7 +212,12 @@ def _nobody(_: Sequence[Effect], __: State) -> None:
 
 
 async def _live(
-    settings: Settings, named: Named, *, serve_http: bool, ready: Ready | None = None
+    settings: Settings,
+    named: Named,
+    *,
+    serve_http: bool,
+    ready: Ready | None = None,
+    troubled: Troubled | None = None,
 ) -> None:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -213,7 +225,8 @@ async def _live(
         outbox = _outbox(settings, clock)
         shared = Shared(clock, history, outbox, _recorder(settings, stack))
         watches = [
-            _watching(one, settings, shared, named, handed=serve_http) for one in settings.clusters
+            _watching(one, settings, shared, named, handed=serve_http, troubled=troubled)
+            for one in settings.clusters
         ]
         await _resume([watching for watching, _ in watches], history, outbox)
         if serve_http:
@@ -229,7 +242,13 @@ async def _live(
 
 
 def _watching(
-    one: Settings, whole: Settings, shared: Shared, named: Named, *, handed: bool
+    one: Settings,
+    whole: Settings,
+    shared: Shared,
+    named: Named,
+    *,
+    handed: bool,
+    troubled: Troubled | None = None,
 ) -> "tuple[Watching, Logs | None]":
     """Return the watch of one cluster, and what reads its logs (``handed``: over HTTP as well)."""
     alone = len(whole.clusters) == 1
@@ -264,6 +283,7 @@ def _watching(
         tell=named(one.name),
         alone=alone,
         start=start,
+        troubled=partial(troubled, one.name) if troubled else None,
     )
     watching.also_tell(lambda _, state: censuses.keep(state.window))
     return watching, logs

@@ -46,7 +46,8 @@ class Watching:
     """The watch of one cluster, for as long as the agent lives.
 
     ``called``: what the cluster is called until it has said its id. ``opened``: builds the engine
-    anew. ``alone``: it is the only one, and its failure is the agent's.
+    anew. ``alone``: it is the only one, and its failure is the agent's. ``troubled``: is told why
+    it cannot be watched, and with nothing that it can be again.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Watching:
         tell: Tell,
         alone: bool,
         start: State,
+        troubled: Callable[[str], None] | None = None,
     ) -> None:
         self.trouble = ""
         self.incidents: tuple[Incident, ...] = ()
@@ -69,6 +71,7 @@ class Watching:
         self._given = given
         self._tells = [tell]
         self._alone = alone
+        self._troubled = troubled or (lambda _: None)
         self._state = start
         self._engine: Engine | None = None
         self._memories = Memories(shared.history, name)
@@ -142,6 +145,7 @@ class Watching:
         if bug or trouble != self.trouble:
             log.error("%s: %s", self._name, trouble, exc_info=error if bug else None)
         self.trouble = trouble
+        self._troubled(trouble)
 
     async def _watch(self) -> None:
         async with self._opened(self._deliver, self._memory) as engine:
@@ -153,6 +157,7 @@ class Watching:
             if self._memory:
                 engine.receive(Observation(MEMORY, self._memory))
             self.trouble = ""
+            self._troubled("")
             try:
                 await engine.run()
             finally:

@@ -19,7 +19,9 @@ PROGRAM = Path(sys.executable).with_name("etcdscope")
 ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()
-    if not name.startswith(("ETCDCTL_", "ETCDSCOPE_", "COLUMNS", "FORCE_COLOR", "STATE_DIRECTORY"))
+    if not name.startswith(
+        ("ETCDCTL_", "ETCDSCOPE_", "COLUMNS", "LINES", "FORCE_COLOR", "STATE_DIRECTORY")
+    )
 }
 END_S = 20.0
 

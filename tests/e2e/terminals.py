@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import termios
@@ -75,10 +76,13 @@ class Glass:
 class Terminal:
     """One running program: its screen, and keys for it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, master: int, glass: Glass) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, ends: tuple[int, int], glass: Glass
+    ) -> None:
         self.process = process
         self.glass = glass
-        self._master = master
+        self._master, self._slave = ends
+        self._open = True
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
         self._news = asyncio.Event()
@@ -91,6 +95,29 @@ class Terminal:
             self._rest = begun[0] if begun else ""
             self.glass.write(text.removesuffix(self._rest))
         self._news.set()
+
+    def look(self) -> None:
+        """Read what is written."""
+        asyncio.get_running_loop().add_reader(self._master, self.read)
+
+    def look_away(self) -> None:
+        """Let stand what is written, until there is no room for more."""
+        asyncio.get_running_loop().remove_reader(self._master)
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether no more can be written."""
+        ready = select.poll()
+        ready.register(self._slave, select.POLLOUT)
+        return not ready.poll(0)
+
+    def hang_up(self) -> None:
+        """Be gone. No signal tells of it: this terminal leads no session."""
+        if self._open:
+            self.look_away()
+            self._open = False
+            os.close(self._slave)
+            os.close(self._master)
 
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
@@ -133,15 +160,12 @@ async def terminal(
         start_new_session=True,
         env=ENVIRONMENT | {"TERM": "xterm-256color", "LANG": "C.UTF-8"} | environ,
     )
-    shown = Terminal(process, master, Glass(columns, rows))
-    loop = asyncio.get_running_loop()
-    loop.add_reader(master, shown.read)
+    shown = Terminal(process, (master, slave), Glass(columns, rows))
+    shown.look()
     try:
         yield shown
     finally:
-        loop.remove_reader(master)
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-        os.close(slave)
-        os.close(master)
+        shown.hang_up()

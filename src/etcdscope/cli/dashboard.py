@@ -1,16 +1,16 @@
 """top."""
 
 import os
+import shlex
 import sys
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from etcdscope.cli.access import Cluster, Output
-from etcdscope.cli.running import run
+from etcdscope.cli.running import HUNG_UP, run
 from etcdscope.cli.settings import settings_of
 from etcdscope.cli.watching import Data, Log, Record
 from etcdscope.etcd.errors import SettingsError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Hours of moments are kept of one cluster; several share the memory.
 LEAST_KEPT = 300
+ENDS_WITHIN = 1.5  # seconds after a signal, whatever still waits for something
 # They can show no more than letters, or no screen at all.
 LETTERS_ONLY = frozenset({"linux", "vt100", "vt102", "vt220", "ansi"})
 NO_SCREEN = frozenset({"dumb", "unknown"})
@@ -55,31 +56,31 @@ def top(
             raise SettingsError(
                 "--agent shows what the agent watches; leave out what says where etcd is."
             )
-        run(_attached(agent, _token(token_file), letters=letters))
+        _run(_attached(agent, _token(token_file), letters=letters))
         return 0
-    wanted = _clusters(cluster)
-    if len(wanted) > 1 and (record or log or data_dir):
-        raise SettingsError(
-            "--record, --log and --data-dir are of one cluster; choose it with --cluster NAME."
-        )
-    settings: dict[str, Settings] = {}
-    for name in wanted:
-        one = replace(cluster, cluster=name or None)
-        settings[name], notices = settings_of(one, data_dir=data_dir, record=record, log=log)
-        for notice in notices:
-            sys.stderr.write(f"etcdscope: {notice}\n")
-    run(_watched(settings, letters=letters))
+    settings, notices = settings_of(cluster, data_dir=data_dir, record=record, log=log, fleet=True)
+    for notice in notices:
+        sys.stderr.write(f"etcdscope: {notice}\n")
+    _run(_watched(settings, cluster.config, letters=letters))
     return 0
 
 
-async def _watched(settings: "Mapping[str, Settings]", *, letters: bool) -> None:
+def _run(showing: "Coroutine[Any, Any, None]") -> None:
+    run(showing, hung_up=HUNG_UP, within=ENDS_WITHIN)
+
+
+async def _watched(settings: "Settings", config: Path | None, *, letters: bool) -> None:
     """Watch by ourselves."""
     from etcdscope import app
     from etcdscope.surfaces.tui.app import Top, show
 
-    trails = _trails(settings)
-    watching = {t.name: app.watch(settings[t.name], t.tell) for t in trails}
-    await show(Top(trails, letters=letters), watching)
+    trails = _trails({one.name: _counting(one, config) for one in settings.clusters})
+
+    def troubled(name: str, why: str) -> None:
+        trails[name].trouble = why
+
+    feed = app.watch(settings, named=lambda name: trails[name].tell, troubled=troubled)
+    await show(Top([*trails.values()], letters=letters), feed)
 
 
 async def _attached(url: str, token: str, *, letters: bool) -> None:
@@ -88,15 +89,31 @@ async def _attached(url: str, token: str, *, letters: bool) -> None:
     from etcdscope.surfaces.tui.app import Top, show
 
     async with attached.agent(url, token) as agent:
-        trails = _trails(agent.clusters)
-        following = {t.name: agent.follow(t) for t in trails}
-        await show(Top(trails, letters=letters), following)
+        trails = [*_trails(dict.fromkeys(agent.clusters, "")).values()]
+        await show(Top(trails, letters=letters), agent.follow(trails))
 
 
-def _trails(names: "Collection[str]") -> "list[Trail]":
+def _trails(counting: Mapping[str, str]) -> "dict[str, Trail]":
+    """Return a trail of each cluster; ``counting``: the command that counts its keys, by name."""
     from etcdscope.surfaces.tui.trail import KEPT, Trail
 
-    return [Trail(name, max(KEPT // len(names), LEAST_KEPT)) for name in names]
+    kept = max(KEPT // len(counting), LEAST_KEPT)
+    return {name: Trail(name, kept, counts=command) for name, command in counting.items()}
+
+
+def _counting(one: "Settings", config: Path | None) -> str:
+    """Return the command that counts the keys of a cluster; passwords are left out."""
+    words = ["etcdscope", "registry"]
+    if config and one.name:
+        words += ["--config", str(config), "--cluster", one.name]
+        return shlex.join(words)
+    access = one.access
+    if access.endpoints:
+        words += ["--endpoints", ",".join(access.endpoints)]
+    for flag in ("cacert", "cert", "key"):
+        if file := getattr(access.security, flag):
+            words += [f"--{flag}", str(file)]
+    return shlex.join(words)
 
 
 def _honour(output: Output) -> None:
@@ -110,15 +127,6 @@ def _honour(output: Output) -> None:
 def _token(file: Path | None) -> str:
     said = file.read_text() if file else os.environ.get("ETCDSCOPE_TOKEN", "")
     return said.strip()
-
-
-def _clusters(cluster: Cluster) -> Sequence[str]:
-    """Return the names of the clusters that are meant; a nameless one where no file has any."""
-    if cluster.config is None or cluster.cluster is not None:
-        return [cluster.cluster or ""]
-    from etcdscope.cli.configuration import read
-
-    return list(read(cluster.config).clusters) or [""]
 
 
 def _needs_a_screen(environ: Mapping[str, str]) -> None:

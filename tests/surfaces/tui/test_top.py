@@ -1,6 +1,5 @@
 """``top`` as Textual draws it, at the sizes that terminals have, with keys and the mouse."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,13 +8,20 @@ from typing import Any
 
 import pytest
 from rich.text import Text
+from tests.detect.windows import NOW, ago, window
 from tests.surfaces import states
 from tests.surfaces.conftest import Shows
+from tests.surfaces.registry.states import COUNTED, EMPTY, LIVE, PARTIAL, cell
 from tests.surfaces.tui.trails import AT, over, run
 from textual.pilot import Pilot
 from textual.strip import Strip
 
+from etcdscope.model.census import REGISTRY_AT, Chronicle
+from etcdscope.model.census_change import difference
+from etcdscope.model.signal import REGISTRY
+from etcdscope.surfaces.registry.objects import diff_object, registry_object
 from etcdscope.surfaces.tui.app import Top, show
+from etcdscope.surfaces.tui.counted import Asking, Keys, held
 from etcdscope.surfaces.tui.rows import Rows
 from etcdscope.surfaces.tui.trail import Trail
 
@@ -210,6 +216,85 @@ async def test_what_stays_as_it_is_is_not_painted_again() -> None:
         assert painted == [1]
 
 
+# --- who fills the database ----------------------------------------------------------------------
+
+
+def counted(*, grown: bool = True) -> Keys:
+    newer = replace(LIVE, at=LIVE.at + 3600, cells=(*LIVE.cells, cell("leases", "", 50, 20_000)))
+    return Keys(registry_object(newer), diff_object(difference(LIVE, newer)) if grown else None)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "200x60"])
+async def test_g_shows_who_fills_the_database(size: tuple[int, int], shows: Shows) -> None:
+    trail = troubled()
+    trail.keys = answering(counted())
+    async with opened(trail, size=size) as (app, pilot):
+        await pilot.press("g")
+        await pilot.pause()
+        shows(f"top-registry-{size[0]}x{size[1]}", lines(app))
+        await pilot.press("g")
+        assert "MEMBER" in text(app)
+
+
+async def test_an_own_watch_says_what_counts_the_keys_and_copies_it() -> None:
+    trail = Trail("prod", counts="etcdscope registry --endpoints http://10.0.0.1:2379")
+    async with opened(trail) as (app, pilot):
+        await pilot.press("g")
+        await pilot.pause()
+        assert "Nothing was counted." in text(app)
+        await pilot.press("enter")
+        assert app.clipboard == "etcdscope registry --endpoints http://10.0.0.1:2379"
+
+
+async def test_what_the_agent_says_of_its_counting_is_shown() -> None:
+    trail = troubled()
+    trail.keys = answering(Keys(why="The keys have not been counted yet; that is done later."))
+    async with opened(trail) as (app, pilot):
+        await pilot.press("g")
+        await pilot.pause()
+        assert "The keys have not been counted yet" in text(app)
+        assert "copy" not in text(app)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(counted(grown=False), id="once"),
+        pytest.param(Keys(registry_object(EMPTY)), id="no keys"),
+        pytest.param(Keys(registry_object(COUNTED)), id="mere counts"),
+        pytest.param(Keys(registry_object(PARTIAL)), id="part of them"),
+    ],
+)
+@pytest.mark.parametrize("size", [(40, 10), SMALL, LARGE, (300, 80)])
+async def test_any_count_fits_any_terminal(told: Keys, size: tuple[int, int]) -> None:
+    trail = troubled()
+    trail.keys = answering(told)
+    async with opened(trail, size=size) as (app, pilot):
+        await pilot.press("g")
+        await pilot.pause()
+        assert told.counted is not None
+        assert told.counted.headline[:20] in text(app)
+        assert all(line.cell_len == size[0] for line in lines(app))
+
+
+def answering(known: Keys) -> Asking:
+    async def ask() -> Keys:
+        return known
+
+    return ask
+
+
+def test_an_own_watch_shows_the_count_that_its_window_holds() -> None:
+    chronicle = Chronicle().extended(replace(LIVE, at=NOW - 60))
+    seen = window({REGISTRY_AT: {REGISTRY: ago((60.0, chronicle))}})
+
+    known = held(seen, "etcdscope registry")
+
+    assert known.counted is not None
+    assert known.counted.keys == LIVE.total.keys
+    assert (held(window(), "x").run, held(None, "x").run) == ("x", "x")
+
+
 # --- several clusters ----------------------------------------------------------------------------
 
 
@@ -276,24 +361,7 @@ async def test_the_end_of_its_only_feed_is_its_own_and_says_why() -> None:
         raise Broken("no route to the cluster")
 
     with pytest.raises(Broken, match="no route"):
-        await show(Headless([Trail()]), {"": feed()})
-
-
-async def test_one_feed_among_several_leaves_the_others_alone() -> None:
-    async def broken() -> None:
-        raise Broken("no route to the cluster")
-
-    async def well() -> None:
-        await asyncio.sleep(0.3)
-
-    app = Headless(fleet()[:2])
-    with pytest.raises(Broken):
-        await show(app, {"prod-us-1": broken(), "prod-eu-1": well()})
-
-    assert app.trails["prod-us-1"].trouble == (
-        "etcdscope cannot watch it any more: no route to the cluster"
-    )
-    assert not app.trails["prod-eu-1"].trouble
+        await show(Headless([Trail()]), feed())
 
 
 class Headless(Top):

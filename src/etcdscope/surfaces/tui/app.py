@@ -1,8 +1,9 @@
 """The app: it knows the trails and the time that is looked at, and lets the front view paint."""
 
 import asyncio
+import signal
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import tzinfo
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from textual.filter import LineFilter
 from etcdscope.surfaces.live import log_held
 from etcdscope.surfaces.signs import ASCII
 from etcdscope.surfaces.tui.charts import SPANS
+from etcdscope.surfaces.tui.driver import Terminal, let_go
 from etcdscope.surfaces.tui.overview import ClusterView, FleetView
 from etcdscope.surfaces.tui.reading import Help
 from etcdscope.surfaces.tui.trail import Trail
@@ -26,7 +28,10 @@ SAID_FOR = 4.0  # seconds that a message stands in place of the keys
 
 
 class Top(App[None]):
-    """``top``. Feeds tell the trails; ``clock``: unix seconds; ``letters``: ASCII only."""
+    """``top``. A feed tells the trails; ``clock``: unix seconds; ``letters``: ASCII only.
+
+    ``gone``: the terminal went away, and that ended it.
+    """
 
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "quit", show=False, priority=True)]
@@ -50,12 +55,13 @@ class Top(App[None]):
         clock: Callable[[], float] = time.time,
         letters: bool = False,
     ) -> None:
-        super().__init__(ansi_color=True)
+        super().__init__(driver_class=Terminal, ansi_color=True)
         self.theme = "ansi-dark"
         self.trails = {trail.name: trail for trail in trails}
         self.zone = zone
         self.clock = clock
         self.when: float | None = None
+        self.gone = False
         self.ground = 2  # the default screen of Textual, and the view that one begins with
         self._span = 0
         self._said, self._said_at = "", 0.0
@@ -96,6 +102,12 @@ class Top(App[None]):
         if isinstance(self.screen, View):
             self.screen.paint()
 
+    def terminal_is_gone(self) -> None:
+        """End as by the SIGHUP that this brings to the leader of a session alone."""
+        if not self.gone:
+            self.gone = True
+            signal.raise_signal(signal.SIGHUP)
+
     def help(self, trail: Trail) -> None:
         """Show the keys and signs."""
         self.push_screen(Help(trail))
@@ -123,40 +135,24 @@ def _plain(text: str) -> str:
 _LETTERS = _Letters()
 
 
-async def show(app: Top, feeds: Mapping[str, Coroutine[Any, Any, None]]) -> None:
-    """Run the app beside what feeds its trails, by their names, until somebody leaves it.
+async def show(app: Top, feed: Coroutine[Any, Any, None]) -> None:
+    """Run the app beside what feeds its trails, until somebody leaves it or the terminal is gone.
 
-    The end of the last feed is the end of the app; of one among several it is told on its row.
-    Errors: those of the feeds, once the terminal has been given back.
+    The end of the feed is the end of the app.
+    Errors: those of the feed, once the terminal has been given back.
     """
-    fed = {name: asyncio.create_task(feed) for name, feed in feeds.items()}
-
-    def ended(_: object) -> None:
-        for name, task in fed.items():
-            if task.done() and not task.cancelled() and (error := task.exception()):
-                app.trails[name].trouble = f"etcdscope cannot watch it any more: {reason(error)}"
-        if all(task.done() for task in fed.values()):
-            app.exit()
-
+    fed = asyncio.create_task(feed)
     with log_held():
-        for task in fed.values():
-            task.add_done_callback(ended)
+        fed.add_done_callback(lambda _: app.exit())
         try:
             await app.run_async()
         finally:
-            for task in fed.values():
-                task.cancel()
-            await asyncio.gather(*fed.values(), return_exceptions=True)
+            if app.gone:
+                let_go()
+            fed.cancel()
+            await asyncio.gather(fed, return_exceptions=True)
     # Textual ends in order when it is cancelled, as if somebody had left it.
     if (own := asyncio.current_task()) and own.cancelling():
         raise asyncio.CancelledError
-    for task in fed.values():
-        with suppress(asyncio.CancelledError):
-            task.result()
-
-
-def reason(error: BaseException) -> str:
-    """Return why, in a line; of several the first."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error) or type(error).__name__
+    with suppress(asyncio.CancelledError):
+        fed.result()

@@ -5,18 +5,27 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote
+
+import msgspec
 
 from etcdscope.etcd.errors import EtcdError
 from etcdscope.etcd.http import HttpAnswer, HttpClient
 from etcdscope.model import contract, received
 from etcdscope.model.incident import Effect, EffectKind, Incident
+from etcdscope.surfaces.registry.objects import DiffObject, RegistryObject
+from etcdscope.surfaces.tui.counted import Keys
 from etcdscope.surfaces.tui.trail import Moment, Trail
+from etcdscope.surfaces.view.watched import ONLY
 
 EVERY: Final = 1.0  # seconds from one look to the next
 PATIENCE: Final = 5.0
 MOST_BYTES: Final = 16 << 20
+# Growth is told over a day, else over an hour; counts are an hour apart, give or take a little.
+GROWN: Final = (24 * 3600.0, 3300.0)
 _BASE: Final = "/api/v1"
 
 
@@ -26,7 +35,7 @@ class AgentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A running agent. ``clusters``: path of each one's state, by name."""
+    """A running agent. ``clusters``: path of each one in the API, by name."""
 
     url: str
     http: HttpClient
@@ -50,18 +59,45 @@ class Agent:
             )
         return answer
 
-    async def follow(self, trail: Trail) -> None:
-        """Feed a trail until cancelled; what does not answer is told on it and asked again."""
+    async def follow(self, trails: Sequence[Trail]) -> None:
+        """Feed trails until cancelled; what does not answer is told on them and asked again."""
+        async with asyncio.TaskGroup() as group:
+            for trail in trails:
+                trail.keys = partial(self.keys, trail.name)
+                group.create_task(self._follow(trail))
+
+    async def _follow(self, trail: Trail) -> None:
         before: tuple[Incident, ...] = ()
         while True:
             try:
-                answer = await self.get(self.clusters[trail.name])
+                answer = await self.get(f"{self.clusters[trail.name]}/check")
                 if answer.status == HTTPStatus.OK:
                     before = _fed(trail, answer.body, before)
-                trail.trouble = ""
+                    trail.trouble = ""
+                else:
+                    trail.trouble = _refusal(answer)
             except (AgentError, EtcdError, ValueError) as error:
                 trail.trouble = f"the agent tells nothing: {_reason(error)}"
             await asyncio.sleep(EVERY)
+
+    async def keys(self, name: str) -> Keys:
+        """Return what the agent counted of a cluster's keys, and what grew within a day."""
+        try:
+            answer = await self.get(f"{self.clusters[name]}/registry")
+            if answer.status != HTTPStatus.OK:
+                return Keys(why=_refusal(answer))
+            counted = msgspec.json.decode(answer.body, type=RegistryObject)
+            return Keys(counted, await self._grown(name, contract.unix(counted.at)))
+        except (AgentError, EtcdError, ValueError) as error:
+            return Keys(why=f"The agent tells nothing: {_reason(error)}")
+
+    async def _grown(self, name: str, at: float) -> DiffObject | None:
+        for before in GROWN:
+            query = f"a={max(at - before, 0.0):.3f}&b={at + 1:.3f}"
+            answer = await self.get(f"{self.clusters[name]}/registry/diff?{query}")
+            if answer.status == HTTPStatus.OK:
+                return msgspec.json.decode(answer.body, type=DiffObject)
+        return None
 
 
 @asynccontextmanager
@@ -80,16 +116,24 @@ async def agent(url: str, token: str = "") -> AsyncIterator[Agent]:
 
 
 def _clusters(url: str, answer: HttpAnswer) -> dict[str, str]:
-    if answer.status == HTTPStatus.NOT_FOUND:  # it watches one, and has no list of them
-        return {"": "/check"}
     try:
         rows = json.loads(answer.body)["clusters"]
-        found = {row["key"]: f"/clusters/{row['key']}/check" for row in rows}
+        keys = {row["name"]: str(row["key"]) for row in rows}
     except (ValueError, KeyError, TypeError):
-        found = {}
-    if answer.status != HTTPStatus.OK or not found:
+        keys = {}
+    if answer.status != HTTPStatus.OK or not keys:
         raise AgentError(f"--agent {url} is no agent of etcdscope: it answers {answer.status}.")
-    return found
+    if [*keys.values()] == [ONLY]:  # nobody gave it that name
+        keys = {"": ONLY}
+    return {name: f"/clusters/{quote(key, safe='')}" for name, key in keys.items()}
+
+
+def _refusal(answer: HttpAnswer) -> str:
+    """Return why, as the agent says it."""
+    try:
+        return str(json.loads(answer.body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"the agent answers {answer.status}."
 
 
 def _fed(trail: Trail, body: bytes, before: Sequence[Incident]) -> tuple[Incident, ...]:

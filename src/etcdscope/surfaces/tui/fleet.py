@@ -20,10 +20,9 @@ LAST = 60.0  # seconds of the little chart
 CALM = 0.02
 
 
-def head(clusters: Sequence[Here], width: int) -> list[Text]:
-    """Return the heading, and how all of them are, in a sentence."""
-    first = clusters[0]
-    right = travel.standing(first.trail, first.when, first.now, first.zone)
+def head(here: Here, clusters: Sequence[Here], width: int) -> list[Text]:
+    """Return the heading, and how all of them are, in a sentence; ``here``: whose time is told."""
+    right = travel.standing(here.trail, here.when, here.now, here.zone)
     levels = [s.moment.verdict.level if s.moment else Level.UNKNOWN for s in clusters]
     words = zip(_ORDER, ("critical", "degraded", "not judged", "fine"), strict=True)
     told = [f"{levels.count(level)} {word}" for level, word in words if level in levels]

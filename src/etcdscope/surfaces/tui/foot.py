@@ -44,6 +44,7 @@ _KEYS = (
     ("e", "explain its cause: signal, look-alikes, limits"),
     ("c", "the next chart; in an incident, copy the command"),
     ("+ -", "charts over 1, 5, 15 or 60 minutes"),
+    ("g", "who fills the database: resources, namespaces, the largest values"),
     ("b", "what could not be looked at, and what would help"),
     ("/", "show only what has these words in it: a cause, a member, open, over, critical"),
     ("t", "stop time, and look at any moment of this run; again: back to now"),

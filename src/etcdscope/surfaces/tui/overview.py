@@ -12,6 +12,7 @@ from textual.widgets import Input
 from etcdscope.surfaces.signs import DIM
 from etcdscope.surfaces.tui import charts, cluster, fleet, pages, travel
 from etcdscope.surfaces.tui.cluster import BLIND_SPOTS, INCIDENT, MEMBER, Here
+from etcdscope.surfaces.tui.counting import KeysView
 from etcdscope.surfaces.tui.foot import Key
 from etcdscope.surfaces.tui.reading import BlindView, Explained, IncidentView, MemberView
 from etcdscope.surfaces.tui.row import Row, plain
@@ -83,6 +84,7 @@ class ClusterView(Filtered):
         Binding("e", "explain", show=False),
         Binding("b", "blind", show=False),
         Binding("c", "chart", show=False),
+        Binding("g", "registry", show=False),
     ]
 
     def __init__(self, trail: Trail) -> None:
@@ -117,6 +119,7 @@ class ClusterView(Filtered):
             Key("t", "time", "screen.time"),
             *self.filter_keys(),
             Key("c", "chart", "screen.chart"),
+            Key("g", "registry", "screen.registry"),
             *back,
             HELP,
             QUIT,
@@ -227,6 +230,10 @@ class ClusterView(Filtered):
         """Show what could not be looked at."""
         self.app.push_screen(BlindView(self.trail))
 
+    def action_registry(self) -> None:
+        """Show who fills the database."""
+        self.app.push_screen(KeysView(self.trail))
+
     def action_chart(self) -> None:
         """Show the next chart."""
         self._first = (self._first + 1) % len(charts.MEASURES)
@@ -280,7 +287,10 @@ class FleetView(Filtered):
         """Show what is there now."""
         width = self.app.size.width
         clusters = [self.here(trail) for trail in self.trails.values()]
-        head = [*fleet.head(clusters, width), self.across(width)]
+        # Time is that of a cluster that is watched, if there is one.
+        watched = (t for t in self.trails.values() if t.now and not t.trouble)
+        self.trail = next(watched, self.trail)
+        head = [*fleet.head(self.here(), clusters, width), self.across(width)]
         self.query_one("#head", Rows).show(plain(*head))
         high(self.query_one("#head"), len(head))
         self.query_one("#clusters", Choice).show(fleet.rows(clusters, self.words, width))

@@ -4,10 +4,15 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from etcdscope.diagnose.step import State
 from etcdscope.model.finding import BlindSpot, Severity
 from etcdscope.model.incident import Effect, EffectKind, Incident, Verdict
+from etcdscope.surfaces.tui.counted import Asking, Keys, held
+
+if TYPE_CHECKING:
+    from etcdscope.model.window import Window
 
 # An hour of moments; 2 kB each with three members.
 KEPT = 3600
@@ -35,21 +40,33 @@ class Event:
 
 
 class Trail:
-    """Moments and events of one cluster, as far back as they are kept."""
+    """Moments and events of one cluster, as far back as they are kept.
 
-    def __init__(self, name: str = "", kept: int = KEPT) -> None:
+    ``keys``: asks what is known of its keys. ``counts``: the command that counts them.
+    """
+
+    def __init__(
+        self, name: str = "", kept: int = KEPT, *, counts: str = "etcdscope registry"
+    ) -> None:
         self.name = name
         self.now: Moment | None = None
-        self.trouble = ""  # why it is not watched any more
+        self.trouble = ""  # why it is not watched just now
+        self.keys: Asking = self._held
+        self._counts = counts
+        self._window: Window | None = None
         self.events: deque[Event] = deque(maxlen=REMEMBERED)
         self._moments: deque[Moment] = deque(maxlen=kept)
 
     def tell(self, effects: Sequence[Effect], state: State) -> None:
         """Take the effects and the state of one judgement."""
+        self._window = state.window
         if state.verdict is not None:
             spots = state.judged.blind_spots
             self.take(Moment(state.window.now, state.verdict, state.incidents, spots))
         self.happened(effects)
+
+    async def _held(self) -> Keys:
+        return held(self._window, self._counts)
 
     def take(self, moment: Moment) -> None:
         """Take a moment; kept is one of every second, and one of every change."""

@@ -87,10 +87,10 @@ def routes(glances: Glances, hub: Hub, now: Callable[[], float]) -> Iterator[Rou
 
 
 def checked(glance: Glance, now: float) -> bytes:
-    """Return the check object. Errors: Refusal before the first judgement."""
-    state = glance.watched.state()
-    if state.verdict is None:
-        raise Refusal(503, "nothing was judged yet")
+    """Return the check object. Errors: Refusal while nothing is judged, with the reason."""
+    state, trouble = glance.watched.state(), glance.watched.trouble()
+    if state.verdict is None or trouble:
+        raise Refusal(503, trouble or "nothing was judged yet")
     return check_object(state.verdict, state.incidents, state.judged.blind_spots, now)
 
 
