@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.diagnose.detectors import Following, T, finding
 
-from etcdscope.diagnose.incidents import FORGOTTEN, Followed, Tracking
+from etcdscope.diagnose.incidents import CALMED, FORGOTTEN, Followed, Tracking
 from etcdscope.model.finding import Evidence, Severity
 
 DOWN = finding("member-down", "a2")
@@ -141,6 +141,16 @@ def test_severity_does_not_fall_while_the_cause_stays() -> None:
 
     assert following.see(finding("wal-fsync-slow", "a1")) == []
     assert following.incidents[0].severity is Severity.CRITICAL
+
+
+def test_severity_falls_once_nothing_so_severe_was_seen_for_a_while() -> None:
+    following = Following()
+    following.see(finding("wal-fsync-slow", "a1", Severity.CRITICAL))
+
+    assert following.see(finding("wal-fsync-slow", "a1"), seconds=CALMED - 2) == []
+    assert following.see(finding("wal-fsync-slow", "a1"), seconds=4) == [
+        "changed wal-fsync-slow m1 warning"
+    ]
 
 
 def test_severity_that_rises_is_a_change() -> None:

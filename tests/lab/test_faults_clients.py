@@ -45,7 +45,8 @@ async def most(lab: Lab, series: str) -> float:
     return max([await metric(lab, member.name, series) for member in lab.members])
 
 
-@pytest.mark.parametrize("name", [kind.name for kind in KINDS])
+# What reads-compacted does is seen in test_faults_of_settings.py: its reads are refused.
+@pytest.mark.parametrize("name", sorted({kind.name for kind in KINDS} - {"reads-compacted"}))
 async def test_clients_do_harm_until_healed(lab: Lab, name: str) -> None:
     series, much = SIGNS[name]
     before = await most(lab, series)

@@ -79,7 +79,7 @@ def test_lab_lives_between_commands_and_ends_with_down() -> None:
 
 
 def test_refusals_are_sentences() -> None:
-    with pytest.raises(LabError, match="lab up starts one"):
+    with pytest.raises(LabError, match="lab up --name test` starts one"):
         remote.status(name=NAME)
     remote.up(LabSpec(members=1, network="loopback"), name=NAME)
     with pytest.raises(LabError, match="runs already"):

@@ -30,6 +30,7 @@ class Case:
     within: float = 6.0
     options: Mapping[str, Any] = field(default_factory=dict)
     named: bool = True
+    note: bool = False  # of severity info
 
     def __str__(self) -> str:
         return f"{self.fault}-{self.target or 'cluster'}"
@@ -59,7 +60,7 @@ ON_3_4 = [
 ]
 MEMBERSHIP = [
     Case("unstarted", None, "member-never-started", 15.0, named=False),
-    Case("learner", None, "learner-stuck", 15.0, {"running": False}, named=False),
+    Case("learner", None, "learner-stuck", 15.0, {"running": False}, named=False, note=True),
 ]
 SPACE = [
     Case("quota-near", None, "quota-near", 20.0, named=False),
@@ -109,7 +110,7 @@ async def _trial(watched: Watched, case: Case) -> None:
     def right() -> bool:
         return any(
             i.cause == case.cause and (not case.named or bool({i.subject.name, i.subject.to} & ids))
-            for i in watched.told(mark)
+            for i in watched.told(mark, notes=case.note)
         )
 
     try:

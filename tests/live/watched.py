@@ -39,14 +39,14 @@ class Watched:
         incidents = self.state.incidents if self.state else ()
         return [i for i in incidents if i.severity > Severity.INFO]
 
-    def told(self, since: int = 0) -> list[Incident]:
-        """Return the serious incidents as they were told, oldest first."""
+    def told(self, since: int = 0, *, notes: bool = False) -> list[Incident]:
+        """Return the serious incidents as they were told, oldest first; ``notes``: all of them."""
         return [
             e.incident
             for e in self.effects[since:]
             if e.incident
             and e.kind in (EffectKind.OPENED, EffectKind.CHANGED)
-            and e.incident.severity > Severity.INFO
+            and (notes or e.incident.severity > Severity.INFO)
         ]
 
     async def until(self, holds: Callable[[], bool], seconds: float) -> float | None:

@@ -19,6 +19,8 @@ Key = tuple[str, Subject]
 FORGOTTEN = 60.0
 # Two judgements: what ends and what begins need not be seen by the same one.
 MOMENT = 0.5
+# An incident whose cause goes on, but nothing as severe as before, is graded down after so long.
+CALMED = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Followed:
     incident: Incident
     keys: frozenset[Key]
     hold_until: float = 0.0  # not closed before: an incident taken over from before a restart
+    graded: float = 0.0  # when something was last as severe as the incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +262,7 @@ def _opened(
         since=since,
         opened_at=now,
     )
-    return Followed(_worded(incident, group, catalog, context), group.keys)
+    return Followed(_worded(incident, group, catalog, context), group.keys, graded=now)
 
 
 def _subject_key(subject: Subject, context: Context) -> str:
@@ -281,6 +284,8 @@ def _continued(
         return replace(followed, keys=group.keys | followed.keys), []
     planned = (known := catalog.get(root.detector)) is not None and known.planned
     severity = _severity(group, catalog)
+    graded = now if severity >= before.severity else followed.graded or now
+    calm = now - graded >= CALMED
     incident = replace(
         before,
         cause=root.detector,
@@ -288,7 +293,7 @@ def _continued(
         summary=root.summary,
         confidence=root.confidence,
         # It does not go up and down while the cause stays; another cause is graded anew.
-        severity=max(severity, before.severity) if same and not planned else severity,
+        severity=max(severity, before.severity) if same and not planned and not calm else severity,
     )
     incident = _worded(incident, group, catalog, context)
     changed = (incident.cause, incident.subject, incident.severity) != (
@@ -297,7 +302,9 @@ def _continued(
         before.severity,
     )
     effects = [_effect(EffectKind.CHANGED, now, incident, context)] if changed else []
-    return Followed(incident, group.keys | {(before.cause, before.subject)}), effects
+    graded = graded if incident.severity == before.severity else now
+    keys = group.keys | {(before.cause, before.subject)}
+    return Followed(incident, keys, graded=graded), effects
 
 
 def _worded(
