@@ -9,6 +9,7 @@ from etcdscope.model.incident import Incident, Verdict
 from etcdscope.model.signal import CERTIFICATE_END
 from etcdscope.model.window import Window
 from etcdscope.surfaces.view.shapes import PromiseObject
+from etcdscope.surfaces.words import listed
 
 DAY = 86_400.0
 # Incidents of these families say that data, or the taking part of members, is in danger.
@@ -37,7 +38,9 @@ def _simple(verdict: Verdict) -> PromiseObject:
     """Its API answers: that is what clients are promised."""
     silent = [m.name for m in verdict.members if not m.reachable]
     if silent:
-        return PromiseObject(id="simple", kept="no", say=f"{', '.join(silent)} does not answer.")
+        verb = "does" if len(silent) == 1 else "do"
+        say = f"{listed(silent)} {verb} not answer."
+        return PromiseObject(id="simple", kept="no", say=say)
     slowest = max((m.answer_seconds or 0.0 for m in verdict.members), default=0.0)
     say = f"Every member answers its API, within {slowest * 1000:.1f} ms."
     return PromiseObject(id="simple", kept="yes", say=say)
@@ -52,7 +55,7 @@ def _secure(window: Window, verdict: Verdict, incidents: tuple[Incident, ...]) -
         say = "No TLS, but only loopback addresses: nobody is on the path."
         return PromiseObject(id="secure", kept="unknown", say=say)
     if plain:
-        say = f"Clients of {', '.join(m.name for m in plain)} speak without TLS."
+        say = f"Clients of {listed(m.name for m in plain)} speak without TLS."
         return PromiseObject(id="secure", kept="no", say=say)
     ends = [
         end
@@ -85,5 +88,11 @@ def _reliable(verdict: Verdict) -> PromiseObject:
         say = f"With {verdict.voters} voters none may be lost."
         return PromiseObject(id="reliable", kept="no", say=say)
     kept = verdict.margin >= may
-    say = f"{max(verdict.margin, 0)} of {may} voters that may be lost are still to spare."
+    left = max(verdict.margin, 0)
+    say = (
+        "No voter may be lost now"
+        if left == 0
+        else f"{left} of {verdict.voters} voters may be lost"
+    )
+    say += "." if kept else f"; it should be {may}."
     return PromiseObject(id="reliable", kept="yes" if kept else "no", say=say)
