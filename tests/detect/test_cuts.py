@@ -54,6 +54,8 @@ def test_link_to_the_leader_is_cut_when_only_a_third_member_hears(
 SECONDS = [5.1, 4.1, 3.1, 2.1, 1.1, 0.1]
 COMMITS = [100 * i for i in range(26)]
 STOPPED = [100 * min(i, 15) for i in range(26)]  # for five seconds
+# It fell a second and a half behind before, and came back.
+LOSES = [100 * (4 if 4 < i < 8 else min(i, 15)) for i in range(26)]
 QUICK: Told = {WAL_FSYNC: ago(*((age, counted(ms2=100 - 10 * age)) for age in SECONDS))}
 STANDS = bytes_of("m1", grow=False) | {RAFT_COMMIT: STOPPED}
 HANGS: Told = {WAL_FSYNC: ago(*((age, counted(ms2=50)) for age in SECONDS))}
@@ -69,6 +71,7 @@ HANGS: Told = {WAL_FSYNC: ago(*((age, counted(ms2=50)) for age in SECONDS))}
         pytest.param(STOPPED, FLAT, {}, False, id="of its disk nothing is known"),
         pytest.param(STOPPED, FLAT, QUICK | STANDS, False, id="it stands still"),
         pytest.param(STOPPED, FLAT, QUICK | {FAREWELL: ago((4, 1.0))}, False, id="it was stopped"),
+        pytest.param(LOSES, FLAT, QUICK, False, id="packets are lost, so TCP may keep still"),
     ],
 )
 def test_follower_that_commits_and_is_not_heard_has_a_one_way_link(

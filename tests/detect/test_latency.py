@@ -96,6 +96,9 @@ NO_ANSWER = reads(ok=0.0)
         ),
         pytest.param(cluster(leads(m3=TRAILS_150), reads(0.2, 0.2)), [], id="too few reads"),
         pytest.param(cluster(leads(m3=TRAILS_150), FAR | SLOW_DISK), [], id="its disk is slow"),
+        pytest.param(
+            cluster(leads(SLOW_DISK, m3=TRAILS_150), FAR), [], id="the leader's disk is slow"
+        ),
         pytest.param(cluster(leads(m3=TRAILS_150), FAR | STARVED), [], id="it is short of CPU"),
         pytest.param(
             cluster(leads(m3=TRAILS_150), reads(*[0.15] * 5, own=0.3)), [], id="all it says is slow"
@@ -117,6 +120,11 @@ NO_ANSWER = reads(ok=0.0)
             cluster(leads(FAR, m2=TRAILS_150, m3=TRAILS_150), reads(*[0.4] * 5), reads(*[0.4] * 5)),
             [("m1", "warning")],
             id="the leader is far from its quorum",
+        ),
+        pytest.param(
+            cluster(leads(m2=TRAILS_150, m3=TRAILS_150), FAR, FAR),
+            [("m1", "warning")],
+            id="both are far from the leader",
         ),
         pytest.param(
             cluster(leads(FAR), reads(*[0.2] * 5)), [], id="the leader's reads wait, logs in step"

@@ -29,6 +29,12 @@ def answers(seconds: float, count: int = 6) -> Told:
     }
 
 
+def since(seconds: float) -> Told:
+    """Return late answers for so long, and one from before half a minute of silence."""
+    ages = [seconds - i / 2 for i in range(int(2 * seconds))]
+    return {RAFTVARS_SECONDS: ago((seconds + 30.0, 0.4), *((age, 0.4) for age in ages))}
+
+
 def beside(m2: Told, rest: float = 0.002, own: Told | None = None) -> Window:
     return window({"m1": answers(rest), "m2": m2, "m3": answers(rest), "": own or {}})
 
@@ -51,6 +57,8 @@ def beside(m2: Told, rest: float = 0.002, own: Told | None = None) -> Window:
         pytest.param(
             beside(answers(0.4) | {PORT_STATE: {"client": "refused"}}), False, id="it is gone"
         ),
+        pytest.param(beside(answers(0.4) | since(7.0)), False, id="it was frozen: it catches up"),
+        pytest.param(beside(answers(0.4) | since(9.0)), True, id="it had the time to"),
     ],
 )
 def test_member_is_starved_when_only_its_answers_from_memory_are_slow(

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from etcdscope.detect.detector import detector
 from etcdscope.detect.hearing import answers_lost, hears, through
-from etcdscope.detect.network import FLAT_FOR, RUNBOOK, trail
+from etcdscope.detect.network import FLAT_FOR, RUNBOOK, loses, trail
 from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.process import starved
 from etcdscope.detect.streams import judged_over, peers_lost
@@ -190,6 +190,8 @@ def unanswered(window: Window, lead: str, member: str) -> bool:
     if not answers_lost(window, lead, member) or len(set(commits)) < ADVANCES:
         return False
     still = through(window, lead, member)
+    if loses(window, lead, member):
+        return False  # TCP may keep still for as long as etcd does not try another way
     fsyncs = window.histogram(member, WAL_FSYNC, over=FLAT_FOR)
     quick = window.quantile(member, WAL_FSYNC, 0.9, over=FLAT_FOR)
     return (

@@ -79,6 +79,8 @@ SETTLES = 12.0
 # Over a lossy link a follower falls behind and catches up, again and again.
 FALLS_OVER = 20.0
 FALLS_STILL = 6.0
+# And may keep still for so long in between, thirty percent lost one way.
+FELL_OVER = 60.0
 # Where the hosts are seen: TCP sends again what was lost. Measured with 30 % lost of what one
 # follower is sent: 3 to 4 % of the leader's segments, most of which go to others; 0 before.
 SENT_AGAIN = 0.02
@@ -237,15 +239,22 @@ def _flips(window: Window, lead: str, member: str, limits: Limits) -> Evidence |
 
 
 @once
-def falls_behind(window: Window, lead: str, member: str) -> int:
+def loses(window: Window, lead: str, member: str) -> bool:
+    """Return whether packets between the two were lost of late, so that silence is no cut yet."""
+    fell = falls_behind(window, lead, member, over=FELL_OVER)
+    return fell > 0 or _sent_again(window, (lead, member)) >= SENT_AGAIN
+
+
+@once
+def falls_behind(window: Window, lead: str, member: str, over: float = FALLS_OVER) -> int:
     """Return how often the follower's log fell a second behind the leader's and came back.
 
     0 if it has not done so lately.
     """
-    own = dict(window.points(lead, PROGRESS_MATCH, lead, over=FALLS_OVER))
+    own = dict(window.points(lead, PROGRESS_MATCH, lead, over=over))
     rows = [
         (p.at, float(last), float(p.value))
-        for p in window.points(lead, PROGRESS_MATCH, member, over=FALLS_OVER)
+        for p in window.points(lead, PROGRESS_MATCH, member, over=over)
         if isinstance(last := own.get(p.at), (int, float)) and isinstance(p.value, (int, float))
     ]
     times, before, i, last_late = 0, False, 0, 0.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from etcdscope.detect.detector import detector
@@ -37,6 +38,9 @@ LATE_SPAN = 5.0
 # Half of the Status calls wait for the backend where a disk is slow; those to /debug/vars never do.
 LATE_SHARE = 0.4
 TIMES_OTHERS = 3.0
+# Back from a silence longer than that, a member has to take in all that it missed: seen to answer
+# in 230 ms for two seconds after a freeze of 150 s.
+CATCHES_UP = 8.0
 # A port is knocked on twice a second: the quickest of so many connections is the way itself.
 FLOOR_OF = 6
 # Where the kernel says that most periods were cut short, half as many late answers will do, and
@@ -138,7 +142,7 @@ def cpu_starved(window: Window, limits: Limits) -> Iterator[Finding]:
     """
     for member in window.judgeable:
         own = answers(window, member)
-        if own is None or not starved(window, member):
+        if own is None or not starved(window, member) or _woke(window, member):
             continue
         others = [a.median for m in window.judgeable if m != member and (a := answers(window, m))]
         if held_back(window, member):
@@ -152,6 +156,12 @@ def cpu_starved(window: Window, limits: Limits) -> Iterator[Finding]:
         if connect and median(connect) > own.median / 2:
             continue  # the way there is slow, not the process
         yield _starved(window, member, own, median(others) if others else None)
+
+
+def _woke(window: Window, member: str) -> bool:
+    """Return whether it has answered again for a moment only."""
+    times = [p.at for p in window.points(member, RAFTVARS_SECONDS)[-40:]]
+    return any(b - a > LATE_SPAN and window.now - b < CATCHES_UP for a, b in pairwise(times))
 
 
 def _starved(window: Window, member: str, own: Answers, others: float | None) -> Finding:
