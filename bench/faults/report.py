@@ -86,6 +86,10 @@ def _right(row: Row) -> frozenset[str]:
     return frozenset[str]().union(*(harm.truth.names for harm in row.harms))
 
 
+# All that need not be told at once.
+_SOFT = (Haste.SOFT, Haste.PATIENT)
+
+
 # --- the summary ------------------------------------------------------------------------------
 
 
@@ -97,8 +101,8 @@ def summary(found: Sequence[Result], trials: Sequence[Trial]) -> str:
     def add(what: str, of: Callable[[str], str]) -> None:
         lines.append([what, *(of(name) for name in names)])
 
-    def scores(name: str, haste: Haste | None = None) -> list[Score]:
-        rows = [r for r in found if haste is None or r.row.haste is haste]
+    def scores(name: str, *hastes: Haste) -> list[Score]:
+        rows = [r for r in found if not hastes or r.row.haste in hastes]
         return [s for r in rows for s in r.scores.get(name, ())]
 
     def of_kind(name: str, kind: str) -> list[Trial]:
@@ -111,8 +115,8 @@ def summary(found: Sequence[Result], trials: Sequence[Trial]) -> str:
     add("first page names a cause", lambda n: share(_first_right(found, n)))
     add("hard faults: told, median s", lambda n: middle(_told(scores(n, Haste.HARD))))
     add("hard faults: named, median s", lambda n: middle(_named(scores(n, Haste.HARD))))
-    add("soft faults: told, median s", lambda n: middle(_told(scores(n, Haste.SOFT))))
-    add("soft faults: named, median s", lambda n: middle(_named(scores(n, Haste.SOFT))))
+    add("soft faults: told, median s", lambda n: middle(_told(scores(n, *_SOFT))))
+    add("soft faults: named, median s", lambda n: middle(_named(scores(n, *_SOFT))))
     add("look-alikes told apart", lambda n: pairs(found, n))
     add("pages a fault, median", lambda n: middle(s.pages for s in scores(n) if s.pages))
     add("unrelated pages", lambda n: str(sum(len(s.unrelated) for s in scores(n))))

@@ -54,6 +54,8 @@ class Haste(Enum):
 
     HARD = 2
     SOFT = 10
+    # For its first minute it is what planned work looks like, or a forecast must look on first.
+    PATIENT = 70
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 from bench.faults.rows import SPARE, TWO_FOLLOWERS, About, Haste, Row, Truth, harm, row
 
-HARD, SOFT = Haste.HARD, Haste.SOFT
+HARD, SOFT, PATIENT = Haste
 
 # --- what follows from what -------------------------------------------------------------------
 
@@ -43,6 +43,9 @@ DOWN: Final = Truth(("member-down",), ("etcdMembersDown",), MISSED)
 FROZEN: Final = Truth(("member-frozen",), ("etcdMembersDown",), MISSED)
 ISOLATED: Final = Truth(("member-isolated",), ("etcdMembersDown", "etcdNoLeader"), MISSED)
 LEFT_ALONE: Final = Truth(ISOLATED.causes, ISOLATED.alerts, MISSED, About.OTHERS)
+SPLIT: Final = Truth(
+    ("split-brain",), (), MISSED | {"data-diverged", "link-one-way", "member-isolated"}
+)
 HOST_GONE: Final = Truth(("member-down", "member-isolated"), ("etcdMembersDown",), MISSED)
 UNREACHABLE: Final = Truth(("member-unreachable",), ("etcdMembersDown",), MISSED)
 RESTARTING: Final = Truth(
@@ -149,7 +152,7 @@ FAULTS: Final[tuple[Row, ...]] = (
     row("follower-frozen", HARD, harm("freeze", "follower", FROZEN), pair="gone"),
     row("two-killed", HARD, harm("kill", "majority", QUORUM), pair="quorum or not"),
     row("two-frozen", HARD, harm("freeze", "majority", QUORUM), pair="quorum or not"),
-    row("stopped-for-good", SOFT, harm("terminate", "follower", DOWN), window=90),
+    row("stopped-for-good", PATIENT, harm("terminate", "follower", DOWN), window=90),
     row("follower-restart-loop", SOFT, harm("restart-loop", "follower", RESTARTING), window=60),
     row("leader-restart-loop", SOFT, harm("restart-loop", "leader", RESTARTING), window=60),
     row("leader-flapping", SOFT, harm("flap", "", FLAPPING), window=60),
@@ -158,6 +161,7 @@ FAULTS: Final[tuple[Row, ...]] = (
     row("follower-isolated", HARD, harm("isolate", "follower", ISOLATED), pair="gone"),
     row("partition-2-to-1", HARD, harm("partition", "majority", LEFT_ALONE),
         pair="quorum or not"),
+    row("split-brain", SOFT, harm("forced-alone", "follower", SPLIT), pair="gone"),
     row("leader-host-cut", HARD, harm("host-cut", "leader", HOST_GONE), pair="gone"),
     row("follower-host-cut", HARD, harm("host-cut", "follower", HOST_GONE), pair="gone"),
     row("follower-unseen", SOFT, harm("client-cut", "follower", UNREACHABLE), pair="gone"),
@@ -211,14 +215,14 @@ FAULTS: Final[tuple[Row, ...]] = (
     row("requests-too-large", SOFT, harm("requests-too-large", "all", OVERSIZED)),
     row("watchers-slow", SOFT, harm("watchers-slow", "follower", WATCHERS)),
     # members and space
-    row("removed-and-running", SOFT, harm("removed-running", "follower", REMOVED), window=120,
+    row("removed-and-running", PATIENT, harm("removed-running", "follower", REMOVED), window=120,
         pair="newcomer"),
     row("peer-name-gone", SOFT, harm("peer-name", "follower", NAMELESS), window=120),
-    row("quota-soon", SOFT, harm("fill", "", FILLING), spec="small-quota", window=120,
+    row("quota-soon", PATIENT, harm("fill", "", FILLING), spec="small-quota", window=120,
         pair="space"),
     row("voter-never-started", SOFT, harm("unstarted", "", UNSTARTED), pair="newcomer"),
-    row("learner-never-started", SOFT, harm("learner", "", LEARNER, running=False),
-        pair="newcomer"),
+    row("learner-never-started", PATIENT, harm("learner", "", LEARNER, running=False),
+        window=90, pair="newcomer"),
     row("quota-near", SOFT, harm("quota-near", "", QUOTA_NEAR), spec="small-quota", pair="space"),
     row("quota-exhausted", HARD, harm("quota", "", QUOTA), spec="small-quota", pair="space"),
     row("db-fragmented", SOFT, harm("fragment", "", FRAGMENTED), spec="small-quota", pair="space"),
@@ -250,8 +254,8 @@ FAULTS: Final[tuple[Row, ...]] = (
         harm("cpu-quota", SPARE, STARVED, fraction=0.03), spec="five"),
     row("loss-and-starve", SOFT, harm("loss", "follower", LOSSY, p=0.3),
         harm("cpu-quota", SPARE, STARVED, fraction=0.03), spec="five"),
-    row("kill-and-learner", SOFT, harm("learner", "", LEARNER, running=False),
-        harm("kill", "follower", DOWN), spec="five"),
+    row("kill-and-learner", PATIENT, harm("learner", "", LEARNER, running=False),
+        harm("kill", "follower", DOWN), spec="five", window=90),
     row("unseen-and-kill", SOFT, harm("client-cut", "follower", UNREACHABLE),
         harm("kill", SPARE, DOWN), spec="five"),
     row("quota-and-kill", HARD, harm("quota", "", QUOTA), harm("kill", "follower", DOWN),

@@ -137,7 +137,14 @@ def test_which_way_is_cut_is_told_where_it_can_be_known(commit: int, told: str) 
 
 
 def inactive(seconds: float) -> Ago:
-    return ago(*((age, 0.0 if age < seconds else 1.0) for age in (9.0, 6.0, 3.0, 0.1)))
+    ages = (seconds + 3.0, *(seconds - 1.0 - i for i in range(0, int(seconds) - 1, 3)), 0.1)
+    return ago(*((age, 0.0 if age < seconds else 1.0) for age in ages))
+
+
+def followed(seconds: float) -> Told:
+    """Return a follower that has followed m1 for so long, and nobody before."""
+    points = ((age / 2, "m1" if age / 2 < seconds else "") for age in range(1301, 0, -1))
+    return follows() | {RAFT_LEAD: ago(*points)}
 
 
 @pytest.mark.parametrize(
@@ -155,12 +162,30 @@ def test_peer_that_is_inactive_for_one_side_only_goes_over_the_fallback_path(
     seen = window(
         {
             "m1": leads(),
-            "m2": follows() | {ACTIVE_PEERS: {"m3": here}},
-            "m3": follows() | {ACTIVE_PEERS: {"m2": there}},
+            "m2": followed(60) | {ACTIVE_PEERS: {"m3": here}},
+            "m3": followed(60) | {ACTIVE_PEERS: {"m2": there}},
         }
     )
 
     assert found(link_one_way, seen) == ([("m2>m3", "warning")] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("lasts", "back_for", "told"),
+    [
+        pytest.param(100, 130, [("m2>m3", "warning")], id="all was well when it began"),
+        pytest.param(100, 105, [], id="five seconds before, the cut was mended"),
+        pytest.param(600, 650, [("m2>m3", "info")], id="what was before is forgotten"),
+    ],
+)
+def test_peer_that_became_inactive_while_a_cut_was_mended_is_none(
+    lasts: float, back_for: float, told: list[tuple[str, str]]
+) -> None:
+    """Seen on etcd 3.5.30: the streams were back, and the peer was inactive for ever."""
+    m2 = followed(700) | {ACTIVE_PEERS: {"m3": inactive(lasts)}}
+    m3 = followed(back_for) | {ACTIVE_PEERS: {"m2": 1.0}}
+
+    assert found(link_one_way, window({"m1": leads(), "m2": m2, "m3": m3})) == told
 
 
 def test_peer_that_follows_again_only_now_may_still_be_reconnecting() -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from etcdscope.detect.detector import detector
 from etcdscope.detect.hearing import answers_lost, hears, through
-from etcdscope.detect.network import FLAT_FOR, RUNBOOK, loses, trail
+from etcdscope.detect.network import FLAT_FOR, RUNBOOK, WAS_CUT, loses, trail
 from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.process import starved
 from etcdscope.detect.streams import judged_over, peers_lost
@@ -28,8 +28,14 @@ from etcdscope.model.window import Window
 # rafthttp counts a peer as inactive 5 s after the last message; a restart reconnects at once.
 INACTIVE_FOR = 5.0
 # When a cut is mended, one end may find the other at once, and the other only when TCP tries again:
-# seen for 8 s on etcd 3.5. Who has not followed the leader for longer than that has no say.
-RECONNECTS = 12.0
+# seen for 14 s on etcd 3.5. Who has not followed the leader for longer than that has no say.
+RECONNECTS = 20.0
+# etcd may go on counting a peer as inactive for ever, although all streams are back: its own that
+# broke five seconds after the mending made it so, and only a dial makes it active again. Past what
+# is remembered of what was before, it is no more than a note.
+REMEMBERED = 590.0
+# A new leader knows nothing of how far the others are until they have answered it.
+LED_FOR = 5.0
 # TCP tries a lost packet again after 0.2, 0.4, 0.8 and 1.6 s: over a link that loses a third, four
 # in a row are lost once in a hundred times.
 CUT_FOR = 3.0
@@ -74,11 +80,11 @@ def link_one_way(window: Window, limits: Limits) -> Iterator[Finding]:
     for near in window.voters:
         for far in window.keys(near.id, ACTIVE_PEERS):
             ends = frozenset((near.id, far))
-            if ends in told or not _inactive(window, near.id, far):
+            if ends in told or not (severity := _inactive(window, near.id, far)):
                 continue
             back = window.number(far, ACTIVE_PEERS, near.id)
             if back == 1:
-                yield _fallback(window, near.id, far)
+                yield _fallback(window, near.id, far, severity)
     pair = _deaf_to_each_other(window, lead)
     if pair and frozenset(pair) not in told:
         yield _between_followers(window, *pair)
@@ -94,7 +100,9 @@ def _to_the_leader(window: Window, member: str, lead: str) -> Finding | None:
     third = [
         w
         for w in against.agreeing
-        if w not in (member, lead) and hears(window, w, member, lead, against)
+        if w not in (member, lead)
+        and hears(window, w, member, lead, against)
+        and not _hears_anew(window, w, member, against.since)
     ]
     still = through(window, lead, member)
     if hears(window, lead, member, lead, against):
@@ -105,6 +113,15 @@ def _to_the_leader(window: Window, member: str, lead: str) -> Finding | None:
     if not third or not (sudden or against.seconds >= FLAT_FOR):
         return None
     return _lost(window, member, lead, third, max(flat, against.seconds))
+
+
+def _hears_anew(window: Window, witness: str, member: str, since: float) -> bool:
+    """Return whether the witness hears it again only now: it was isolated, and is no more."""
+    points = window.points(witness, PEER_RECEIVED_BYTES, member, over=window.now - since)
+    grown = (b.at for a, b in pairwise(points) if b.value != a.value)
+    return any(
+        b - a > WAS_CUT and window.now - b < RECONNECTS for a, b in pairwise((since, *grown))
+    )
 
 
 def _heard_all_along(window: Window, member: str, lead: str, against: Dissent) -> bool:
@@ -186,6 +203,8 @@ def unanswered(window: Window, lead: str, member: str) -> bool:
 
     A disk that hangs looks the same to raft, but then no fsync ends.
     """
+    if not all(_follows_for(window, m, lead, LED_FOR) for m in (lead, member)):
+        return False
     commits = window.numbers(member, RAFT_COMMIT, over=FLAT_FOR)
     if not answers_lost(window, lead, member) or len(set(commits)) < ADVANCES:
         return False
@@ -258,23 +277,26 @@ def _unsent(window: Window, member: str, lead: str) -> Finding:
     )
 
 
-def _inactive(window: Window, near: str, far: str) -> bool:
-    """Return whether one has lost the other for good, while both follow the leader."""
+def _inactive(window: Window, near: str, far: str) -> Severity | None:
+    """Return how bad it is that one has lost the other for good; both have followed all along."""
     if not (window.reachable(near) and window.reachable(far)) or window.member(far) is None:
-        return False
+        return None
     if any(left_in_order(window, m, within=20.0) is not None for m in (near, far)):
-        return False
+        return None
+    inactive = window.held(near, ACTIVE_PEERS, 0.0, far)
+    seen = window.last(near, ACTIVE_PEERS, far)
+    if inactive < INACTIVE_FOR or seen is None or seen.value != 0:
+        return None
     lead = leader(window)
-    if not lead or not all(_follows_for(window, m, lead, RECONNECTS) for m in (near, far)):
-        return False
+    settled = min(inactive, REMEMBERED) + RECONNECTS
+    if not lead or not all(_follows_for(window, m, lead, settled) for m in (near, far)):
+        return None
     # A member that is back from the dead was inactive because it was; peers need a moment to see it
     # (measured: 2 s after 8 s away), and what it last said of them is from before.
     answers = window.points(far, RAFT_LEAD, over=INACTIVE_FOR)
     if not answers or window.now - answers[0].at < INACTIVE_FOR - 1.5:
-        return False
-    inactive = window.held(near, ACTIVE_PEERS, 0.0, far)
-    seen = window.last(near, ACTIVE_PEERS, far)
-    return inactive >= INACTIVE_FOR and seen is not None and seen.value == 0
+        return None
+    return Severity.WARNING if inactive < REMEMBERED else Severity.INFO
 
 
 def _follows_for(window: Window, member: str, lead: str, seconds: float) -> bool:
@@ -282,11 +304,11 @@ def _follows_for(window: Window, member: str, lead: str, seconds: float) -> bool
     return window.held(member, RAFT_LEAD, lead, over=seconds + 2.0) >= seconds
 
 
-def _fallback(window: Window, near: str, far: str) -> Finding:
+def _fallback(window: Window, near: str, far: str, severity: Severity) -> Finding:
     a, b = window.label(near), window.label(far)
     return Finding(
         Subject.link(near, far),
-        Severity.WARNING,
+        severity,
         f"{a} cannot open connections to {b}, though {b} reaches {a}: raft goes on over the"
         " fallback path, snapshots and membership changes fail",
         (

@@ -21,6 +21,8 @@ SPAN = 6.0
 # A throttled process waits for its turn once in an answer from memory, and some times in an fsync:
 # measured 50 ms and 100 to 300. Past this many times as much the disk is slow beside it.
 TIMES_MEMORY = 8.0
+# An fsync that did not wait; a quarter of what is called slow.
+QUICK = 0.025
 
 
 def _waits_for_all(window: Window, member: str, fsync: float) -> bool:
@@ -30,6 +32,15 @@ def _waits_for_all(window: Window, member: str, fsync: float) -> bool:
     """
     times = from_memory(window, member)
     return busy(window, member) and fsync < TIMES_MEMORY * median(times)
+
+
+def quick_though_busy(window: Window) -> bool:
+    """Return whether some busy member has quick fsyncs: then fsyncs wait for disks only."""
+    return any(
+        p90.count >= ENOUGH and p90.value < QUICK
+        for m in window.judgeable
+        if busy(window, m) and (p90 := window.quantile(m, WAL_FSYNC, 0.9, over=SPAN))
+    )
 
 
 def eased(window: Window, member: str, signal: Signal, limit: float, q: float = 0.9) -> bool:
@@ -194,7 +205,8 @@ def storage_stalled_together(window: Window, limits: Limits) -> Iterator[Finding
     }
     if len(voters) < 2 or len(slow) < max(window.quorum, 2):
         return
-    if own_stall(window) > BUSY_STALL or any(busy(window, m) for m in slow):
+    control = quick_though_busy(window)
+    if not control and (own_stall(window) > BUSY_STALL or any(busy(window, m) for m in slow)):
         return
     begins = [_slow_since(window, m, limits["warning"]) for m in slow]
     together = max(begins) - min(begins) <= TOGETHER

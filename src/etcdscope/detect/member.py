@@ -12,6 +12,7 @@ from etcdscope.detect.hearing import hears, leads_on
 from etcdscope.detect.host import state_evidence
 from etcdscope.detect.latency import election_timeout
 from etcdscope.detect.planned import left_in_order, started_again
+from etcdscope.detect.split import agreed
 from etcdscope.detect.testimony import (
     SILENCE,
     TESTIFIES_AFTER,
@@ -353,6 +354,8 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
         patient = against.seconds < election_timeout(window, lead)[0] + LOOK
         if patient and not leads_on(window, lead, member.id, against.since):
             continue  # it may be the leader that is cut off, and the others have not noticed
+        if agreed(window, member.id, against.since):
+            continue  # it has a quorum of its own: a split brain
         told = {w: hears(window, w, member.id, lead, against) for w in against.agreeing}
         if any(told.values()):
             continue  # somebody hears it: only a link is cut

@@ -87,8 +87,10 @@ SENT_AGAIN = 0.02
 RESENT = 10.0
 # And the first of it comes soon; after longer nothing the link was cut, and is being mended.
 SOON = 3.0
-# Two looks at the leader are half a second apart: one look behind is no delay, two are.
+# Two looks at the leader are half a second apart: one look behind is no delay, two are; whatever
+# time they took on a machine that is busy.
 TRAILS = 0.9
+LOOKS_BEHIND = 2
 
 
 @once
@@ -123,9 +125,8 @@ def trail(window: Window, lead: str, member: str, over: float = 12.0) -> Trail |
 
 
 def _behind(rows: list[tuple[float, float, float]], match: float) -> float:
-    now = rows[-1][0]
-    there = [at for at, own, _ in rows if own <= match]
-    return now - (there[-1] if there else rows[0][0])
+    there = max((i for i, (_, own, _) in enumerate(rows) if own <= match), default=0)
+    return rows[-1][0] - rows[there][0] if len(rows) - there > LOOKS_BEHIND else 0.0
 
 
 @detector(
@@ -258,10 +259,10 @@ def falls_behind(window: Window, lead: str, member: str, over: float = FALLS_OVE
         if isinstance(last := own.get(p.at), (int, float)) and isinstance(p.value, (int, float))
     ]
     times, before, i, last_late = 0, False, 0, 0.0
-    for at, _, match in rows:
-        while i + 1 < len(rows) and rows[i + 1][1] <= match and rows[i + 1][0] <= at:
+    for now, (at, _, match) in enumerate(rows):
+        while i < now and rows[i + 1][1] <= match:
             i += 1  # the newest look at which the leader itself was where the follower is now
-        late = at - rows[i][0] >= TRAILS
+        late = at - rows[i][0] >= TRAILS and now - i >= LOOKS_BEHIND
         times += late and not before
         before, last_late = late, at if late else last_late
     return times - before if last_late > window.now - FALLS_STILL else 0

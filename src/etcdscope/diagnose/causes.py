@@ -34,6 +34,7 @@ _BEFORE = {
         for effect in ("member-down", "quorum-margin-zero", "quorum-lost", "member-restarting")
     },
     ("data-diverged", "alarm-corrupt"): _EVER,
+    ("split-brain", "data-diverged"): _EVER,
     ("learner-stuck", "learners-at-maximum"): _EVER,
     ("data-dir-empty", "cluster-id-mixed"): _EVER,
     ("data-dir-empty", "member-unreachable"): _EVER,
@@ -100,7 +101,9 @@ TABLE: tuple[Explanation, ...] = (
         within=3.0,  # once a quorum is back, what is still missing is told as what it is
     ),
     *_explains("member-never-started", anywhere=("voters-even", "quorum-margin-zero")),
-    *_explains("member-restarting", same=("member-down",), anywhere=_LOSS, within=30.0),
+    *_explains(
+        "member-restarting", same=("member-down",), touching=_LINKS, anywhere=_LOSS, within=30.0
+    ),
     *_explains(
         "member-down",
         anywhere=(*_LOSS, "proposals-failing"),
@@ -114,6 +117,12 @@ TABLE: tuple[Explanation, ...] = (
         same=("apply-lag", "wal-fsync-slow", "member-isolated"),
         touching=_LINKS,
         within=15.0,
+    ),
+    *_explains(
+        "split-brain",
+        anywhere=(*_LOSS, "alarm-corrupt", "proposals-failing"),
+        same=("data-diverged", "membership-diverged", "member-list-stale", "member-isolated"),
+        touching=_LINKS,
     ),
     *_explains("member-unreachable", same=("member-frozen",)),  # silence, before a port was tried
     *_explains(

@@ -74,7 +74,7 @@ _CAUSES = {
         """,
     _DATA: """
         data-diverged auth-diverged cluster-id-mixed data-dir-empty revision-rewound
-        member-id-duplicate membership-diverged
+        member-id-duplicate membership-diverged split-brain
         """,
     _READS: "apply-lag read-index-slow watchers-slow",
     _LOAD: """

@@ -17,6 +17,9 @@ from etcdscope.model.incident import Effect, EffectKind, Incident, Step
 Key = tuple[str, Subject]
 # A finding that was not seen for so long explains nothing any more.
 FORGOTTEN = 60.0
+# What is told again so soon after it was over comes and goes: then it is over only after as long a
+# calm. A slow database disk was told ten times in 150 s without it.
+FLAPS = 20.0
 # Two judgements: what ends and what begins need not be seen by the same one.
 MOMENT = 0.5
 # An incident whose cause goes on, but nothing as severe as before, is graded down after so long.
@@ -25,11 +28,18 @@ CALMED = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One finding over time: as last seen, since when, and when last; unix seconds."""
+    """One finding over time: as last seen, since when, and when last; unix seconds.
+
+    ``holds``: for so many seconds after it was last seen it counts as going on.
+    """
 
     finding: Finding
     since: float
     last: float
+    holds: float
+
+    def going_on(self, now: float) -> bool:
+        return now - self.last <= self.holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,8 @@ class Followed:
 
     incident: Incident
     keys: frozenset[Key]
-    hold_until: float = 0.0  # not closed before: an incident taken over from before a restart
+    hold_until: float = 0.0  # not closed before: taken over from before a restart, or it flaps
+    flaps: bool = False
     graded: float = 0.0  # when something was last as severe as the incident
 
 
@@ -48,6 +59,7 @@ class Tracking:
 
     tracks: Mapping[Key, Track] = field(default_factory=dict)
     open: tuple[Followed, ...] = ()
+    ended: Mapping[Key, float] = field(default_factory=dict)  # when incidents were over, of late
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,10 @@ class Group:
             if not ((known := catalog.get(t.finding.detector)) and known.momentary)
         ]
 
+    def is_due(self, catalog: Mapping[str, Detector]) -> bool:
+        """Return whether any of its findings is."""
+        return any(_due(track, catalog) for track in self.tracks.values())
+
     @property
     def keys(self) -> frozenset[Key]:
         return frozenset(self.tracks) | {self.root.finding.key}
@@ -94,6 +110,7 @@ def follow(
     groups = _grouped(tracks, now, catalog)
     still_open: list[Followed] = []
     effects: list[Effect] = []
+    ended = {key: at for key, at in tracking.ended.items() if now - at <= FLAPS}
     taken: dict[int, str] = {}  # group → the incident that has it
     for followed in tracking.open:
         index = _match(followed, groups)
@@ -102,6 +119,7 @@ def follow(
                 still_open.append(followed)
             else:
                 effects.append(_closed(followed, tracks, now, context))
+                ended[followed.incident.cause, followed.incident.subject] = now
         elif index in taken:
             effects.append(_merged(followed, taken[index], now, context))
         else:
@@ -111,11 +129,13 @@ def follow(
             effects.extend(told)
     for index, group in enumerate(groups):
         # What is left of something that is over is not told as if it went on.
-        if index not in taken and _holding(group.root, now, catalog) and _due(group, catalog):
+        if index not in taken and group.root.going_on(now) and group.is_due(catalog):
             opened = _opened(group, now, catalog, context)
+            if group.root.finding.key in ended:
+                opened = replace(opened, flaps=True, hold_until=now + FLAPS)
             still_open.append(opened)
             effects.append(_effect(EffectKind.OPENED, now, opened.incident, context))
-    return Tracking(tracks, tuple(still_open)), effects
+    return Tracking(tracks, tuple(still_open), ended), effects
 
 
 def _tracked(
@@ -126,20 +146,12 @@ def _tracked(
 ) -> Mapping[Key, Track]:
     new = {k: t for k, t in tracks.items() if now - t.last <= FORGOTTEN}
     for finding in findings:
+        known = catalog.get(finding.detector)
+        holds = known.closes_after if known else 3.0
         before = new.get(finding.key)
-        lasting = before is not None and now - before.last <= _closes_after(finding, catalog)
-        since = before.since if before and lasting else now
-        new[finding.key] = Track(finding, since, now)
+        since = before.since if before and before.going_on(now) else now
+        new[finding.key] = Track(finding, since, now, holds)
     return new
-
-
-def _closes_after(finding: Finding, catalog: Mapping[str, Detector]) -> float:
-    known = catalog.get(finding.detector)
-    return known.closes_after if known else 3.0
-
-
-def _holding(track: Track, now: float, catalog: Mapping[str, Detector]) -> bool:
-    return now - track.last <= _closes_after(track.finding, catalog)
 
 
 def _grouped(
@@ -148,7 +160,7 @@ def _grouped(
     """Put every finding that holds under the end of its chain of causes."""
     groups: dict[Key, dict[Key, Track]] = {}
     for key, track in tracks.items():
-        if _holding(track, now, catalog):
+        if track.going_on(now):
             root = _root(track, tracks, now)
             groups.setdefault(root.finding.key, {})[key] = track
     made = [Group(tracks[root], members) for root, members in groups.items()]
@@ -158,7 +170,7 @@ def _grouped(
 
 def _stands(group: Group, now: float, catalog: Mapping[str, Detector]) -> bool:
     """Return whether something other than a passing event is going on in the group."""
-    return bool(group.lasting(catalog)) or _holding(group.root, now, catalog)
+    return bool(group.lasting(catalog)) or group.root.going_on(now)
 
 
 def _root(track: Track, tracks: Mapping[Key, Track], now: float) -> Track:
@@ -206,18 +218,15 @@ def _applies(row: Explanation, cause: Track, effect: Track, now: float) -> bool:
         now - cause.last <= row.within
         and effect.since >= cause.since - row.before
         and effect.last - effect.since <= row.lasting
-        and (row.afterwards or effect.since <= cause.last + MOMENT)
+        and (row.afterwards or effect.since <= cause.last + max(MOMENT, cause.holds))
         and meet(row.where, cause.finding, effect.finding)
     )
 
 
-def _due(group: Group, catalog: Mapping[str, Detector]) -> bool:
-    """Return whether any of its findings has held for as long as its detector asks."""
-    for track in group.tracks.values():
-        known = catalog.get(track.finding.detector)
-        if track.last - track.since >= (known.opens_after if known else 0.0):
-            return True
-    return False
+def _due(track: Track, catalog: Mapping[str, Detector]) -> bool:
+    """Return whether it has held for as long as its detector asks."""
+    known = catalog.get(track.finding.detector)
+    return track.last - track.since >= (known.opens_after if known else 0.0)
 
 
 def _match(followed: Followed, groups: Sequence[Group]) -> int | None:
@@ -279,7 +288,7 @@ def _continued(
 ) -> tuple[Followed, list[Effect]]:
     before, root = followed.incident, group.root.finding
     same = (root.detector, root.subject) == (before.cause, before.subject)
-    if not same and not _holding(group.root, now, catalog):
+    if not same and not group.root.going_on(now):
         # Its own cause is over and what is left points to something over as well: no news.
         return replace(followed, keys=group.keys | followed.keys), []
     planned = (known := catalog.get(root.detector)) is not None and known.planned
@@ -304,7 +313,8 @@ def _continued(
     effects = [_effect(EffectKind.CHANGED, now, incident, context)] if changed else []
     graded = graded if incident.severity == before.severity else now
     keys = group.keys | {(before.cause, before.subject)}
-    return Followed(incident, keys, graded=graded), effects
+    hold = now + FLAPS if followed.flaps else 0.0
+    return Followed(incident, keys, hold, followed.flaps, graded), effects
 
 
 def _worded(

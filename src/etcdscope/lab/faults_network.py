@@ -62,6 +62,23 @@ async def partition(on: Injection) -> None:
     await _block(on, [rule for one in on.targets for rule in _both_ways(one, on.others)])
 
 
+@fault("forced-alone", target="follower", needs="namespaces")
+async def forced_alone(on: Injection) -> None:
+    """Cut a member off and start it with --force-new-cluster; healed by a new member in its place.
+
+    So does who takes it for the only one that is left. It leads alone and takes writes, and so do
+    the others: two histories under one cluster id.
+    """
+    (member,) = on.targets
+    on.undo.push_async_callback(on.lab.replace_member, member.name)
+    await _block(on, _both_ways(member, on.others))
+    on.undo.push_async_callback(member.kill)  # before the others hear of it
+    await member.stop()
+    member.with_flags("--force-new-cluster")
+    on.begins()
+    await member.start()
+
+
 @fault("cut-pair", target="leader,follower", needs="namespaces")
 async def cut_pair(on: Injection) -> None:
     """Cut the link between two members, both ways; a third one still hears both."""
@@ -166,4 +183,4 @@ def _pair(on: Injection) -> tuple[Member, Member]:
     return on.targets[0], on.targets[1]
 
 
-KINDS = (isolate, partition, cut_pair, one_way, loss, client_cut, host_cut)
+KINDS = (isolate, partition, forced_alone, cut_pair, one_way, loss, client_cut, host_cut)
