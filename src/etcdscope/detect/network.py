@@ -76,6 +76,8 @@ AGAIN = 0.9
 WAS_CUT = 8.0
 # And for so long after it a follower may fall behind once more: seen nine seconds after a mending.
 SETTLES = 12.0
+# It may have thousands of entries to take in: seen for 30 s after 150 s without the leader.
+TAKES_IN = 40.0
 # Over a lossy link a follower falls behind and catches up, again and again.
 FALLS_OVER = 20.0
 FALLS_STILL = 6.0
@@ -185,12 +187,22 @@ def link_lossy(window: Window, limits: Limits) -> Iterator[Finding]:
 def _lossy(window: Window, lead: str, member: str, limits: Limits) -> Evidence | None:
     if left_in_order(window, member) is not None or starved(window, member):
         return None
+    if _was_away(window, member, lead):
+        return None
     behind = trail(window, lead, member)
     if behind and not behind.moved and answers_lost(window, lead, member):
         return None  # it has what the leader sent; its answers alone do not arrive
     if behind and not behind.shrinks and _trickles(window, lead, member, behind):
         return _trails(window, lead, member, behind)
     return _falls(window, lead, member, limits) or _flips(window, lead, member, limits)
+
+
+def _was_away(window: Window, member: str, lead: str) -> bool:
+    """Return whether it was without the leader, or silent, for longer than loss explains."""
+    points = window.points(member, RAFT_LEAD, over=TAKES_IN + WAS_CUT)
+    with_it = (p.at for p in points if p.value == lead)
+    times = (*(p.at for p in points[:1]), *with_it, window.now)
+    return any(b - a > WAS_CUT for a, b in pairwise(times))
 
 
 def _trails(window: Window, lead: str, member: str, behind: Trail) -> Evidence | None:

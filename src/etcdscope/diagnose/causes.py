@@ -125,11 +125,11 @@ TABLE: tuple[Explanation, ...] = (
         touching=_LINKS,
     ),
     *_explains("member-unreachable", same=("member-frozen",)),  # silence, before a port was tried
-    *_explains(
+    *_explains(  # then it takes in what it missed
         "member-isolated",
-        anywhere=(*_LOSS, "proposals-failing"),
+        anywhere=(*_LOSS, *_WAITS, "proposals-failing"),
         same=("apply-lag",),
-        within=15.0,
+        within=30.0,
     ),
     *_explains(
         "link-one-way",
@@ -274,7 +274,6 @@ TABLE: tuple[Explanation, ...] = (
             "leader-flapping",
             "member-down",
             "member-frozen",
-            "member-isolated",
             "member-restarting",
             "link-one-way",
             "link-lossy",
@@ -361,7 +360,6 @@ TABLE: tuple[Explanation, ...] = (
             "leader-flapping",
             "member-down",
             "member-frozen",
-            "member-isolated",
             "member-restarting",
             "link-one-way",
             "link-lossy",
