@@ -10,7 +10,8 @@ import pytest
 from tests.surfaces.states import LEADER_DOWN
 from tests.surfaces.watching import BEGAN, readings
 
-from etcdscope import app
+from etcdscope.app.live import watching_of
+from etcdscope.app.settings import Settings
 from etcdscope.detect.catalog import DETECTORS
 from etcdscope.diagnose.step import State, step
 from etcdscope.engine import Deliver, Engine
@@ -160,14 +161,14 @@ async def test_the_trouble_of_the_only_one_is_the_agents() -> None:
 
 
 def test_what_ails_ourselves_is_told_with_the_first_cluster_alone() -> None:
-    a, b = (app.Settings(access=Access((f"http://{name}:1",)), name=name) for name in "ab")
+    a, b = (Settings(access=Access((f"http://{name}:1",)), name=name) for name in "ab")
     whole = replace(a, also=(b,))
 
     def nobody(_: Sequence[Effect], __: State) -> None:
         """Hear nothing."""
 
     first, second = (
-        {d.id for d in app._watching(one, whole, Shared(Still()), lambda _: nobody, handed=False)[0]
+        {d.id for d in watching_of(one, whole, Shared(Still()), lambda _: nobody, handed=False)[0]
          .state.detectors}
         for one in whole.clusters
     )  # fmt: skip
