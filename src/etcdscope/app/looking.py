@@ -92,6 +92,7 @@ async def open_engine(
             deliver=deliver,
             tick=tick,
             own=own,
+            left=clients.leave,
             standing=lambda: {
                 **(logs.sources if logs else {}),
                 **(kubernetes.sources() if kubernetes else {}),

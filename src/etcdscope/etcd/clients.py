@@ -23,8 +23,12 @@ class Clients:
             )
         return self._open[endpoint]
 
+    async def leave(self, endpoint: str) -> None:
+        """Close the endpoint's client, if it has one; who asks again gets a new one."""
+        if client := self._open.pop(endpoint, None):
+            await client.aclose()
+
     async def aclose(self) -> None:
         """Close all of them."""
-        while self._open:
-            _, client = self._open.popitem()
-            await client.aclose()
+        for endpoint in tuple(self._open):
+            await self.leave(endpoint)
