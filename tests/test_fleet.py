@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.sinks.fakes import FakeSink
 from tests.surfaces.states import LEADER_DOWN
 from tests.surfaces.watching import BEGAN, readings
 
@@ -23,6 +24,8 @@ from etcdscope.model.memory import Memory
 from etcdscope.model.ports import Sweep
 from etcdscope.model.reading import Failure
 from etcdscope.model.signal import CLUSTER_ID
+from etcdscope.sinks.deliver import Lane
+from etcdscope.sinks.outbox import Outbox
 from etcdscope.store.history import History
 
 
@@ -69,6 +72,7 @@ def watching(
     name: str = "a",
     alone: bool = False,
     history: History | None = None,
+    outbox: Outbox | None = None,
 ) -> Watching:
     async def given() -> tuple[str, ...]:
         return ()
@@ -79,7 +83,7 @@ def watching(
     return Watching(
         name=name,
         called=name,
-        shared=Shared(clock, history),
+        shared=Shared(clock, history, outbox),
         opened=opened(clock, *lives),  # type: ignore[arg-type]
         given=given,
         tell=tell,
@@ -175,6 +179,39 @@ def test_what_ails_ourselves_is_told_with_the_first_cluster_alone() -> None:
 
     assert first - second == {"monitor-starved"}
     assert not second - first
+
+
+@pytest.mark.parametrize(("alone", "called"), [(False, "prod"), (True, "")])
+async def test_receivers_hear_of_which_of_several_clusters_it_is(
+    alone: bool, called: str, tmp_path: Path
+) -> None:
+    clock, sink = Still(), FakeSink()
+    outbox = Outbox([Lane(sink)], clock)
+
+    def down(engine: Engine, deliver: Deliver) -> None:
+        def judge(now: float) -> None:
+            Engine.judge(engine, now)
+            if not sink.told:
+                deliver(Sweep(now, ()), [Effect(EffectKind.OPENED, now, "cdf8", LEADER_DOWN)])
+
+        engine.judge = judge  # type: ignore[method-assign]
+
+    async with History.open(tmp_path) as history:
+        told = [Effect(EffectKind.OPENED, BEGAN, "cdf8", replace(LEADER_DOWN, cluster="cdf8"))]
+        history.append("prod", Sweep(BEGAN, ()), told)
+        await history.flush()
+        one = watching(clock, down, name="prod", alone=alone, history=history, outbox=outbox)
+        await one.recall(("prod",))
+        async with running(one):
+            sending = asyncio.create_task(outbox.run())
+            await until(lambda: sink.told)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    (effect,) = sink.told[0]
+    assert effect.incident
+    assert (effect.cluster_name, effect.incident.cluster_name) == (called, called)
+    assert [i.cluster_name for i in one.incidents] == [called]
 
 
 # --- what goes on ----------------------------------------------------------------------------
