@@ -3,32 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 
-from tests.etcd.servers import counting, grpc_server, status_answer
+from tests.app.members import Member
+from tests.etcd.servers import counting, grpc_server
 
 from etcdscope.app.looking import open_engine
 from etcdscope.app.settings import Settings
 from etcdscope.engine import SystemClock
-from etcdscope.etcd.proto import Message, method
 from etcdscope.etcd.settings import Access
 from etcdscope.model.incident import Effect
 from etcdscope.model.ports import Sweep
-
-
-class Member:
-    """A member that tells the list that it is told to."""
-
-    def __init__(self, number: int) -> None:
-        self.header = {"member_id": number, "cluster_id": 0xC1}
-        self.listed: list[dict[str, object]] = []
-        answer = method("Cluster", "MemberList").answer
-
-        async def members(_: Message, __: object) -> Message:
-            return answer(header=self.header, members=self.listed)
-
-        self.answers = {
-            ("Cluster", "MemberList"): members,
-            ("Maintenance", "Status"): status_answer(header=self.header),
-        }
 
 
 async def test_a_member_that_was_removed_is_left_for_good() -> None:
@@ -52,7 +35,7 @@ async def test_a_member_that_was_removed_is_left_for_good() -> None:
         settings = Settings(access=Access((urls[0],)))
         async with open_engine(settings, SystemClock(), nobody) as engine:
             running = asyncio.create_task(engine.run())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while held2() < 2:  # noqa: ASYNC110  # its calls, and the held conversation
                     await asyncio.sleep(0.02)
                 m1.listed = m2.listed = both[:1]

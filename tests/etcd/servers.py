@@ -58,8 +58,8 @@ async def counting(port: int) -> AsyncIterator[tuple[int, Callable[[], int]]]:
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal held
-        held += 1
         there, back = await asyncio.open_connection("127.0.0.1", port)
+        held += 1
         try:
             ways = [asyncio.create_task(carry(*way)) for way in ((reader, back), (there, writer))]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)

@@ -8,6 +8,7 @@ from etcdscope.app.looking import open_engine
 from etcdscope.app.settings import Settings
 from etcdscope.app.standing import read_logs
 from etcdscope.diagnose.step import State
+from etcdscope.diagnose.verdict import unmet
 from etcdscope.engine import Engine, SystemClock
 from etcdscope.model.finding import BlindSpot, Severity
 from etcdscope.model.incident import Effect, Incident, Verdict
@@ -81,9 +82,9 @@ async def check(
 def _sure(engine: Engine, elapsed: float, observe: float) -> bool:
     if elapsed > observe + PATIENCE:
         return True
-    if elapsed < observe or not engine.complete:
-        return False
     state = engine.state
+    if elapsed < observe or not engine.complete or unmet(state.window):
+        return False
     opened = {(i.cause, i.subject) for i in state.incidents}
     explained = {effect for i in state.incidents for effect in i.effects}
     pending = any(
