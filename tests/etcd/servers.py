@@ -35,6 +35,8 @@ async def serving(
         task = asyncio.create_task(one(reader, writer))
         talks.add(task)
         task.add_done_callback(talks.discard)
+        # Not at the end of the talk alone: one that is cancelled before it began has none.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     server = await asyncio.start_server(begin, "127.0.0.1", port, ssl=context)
     try:
