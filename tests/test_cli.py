@@ -266,6 +266,25 @@ def test_a_file_describes_a_cluster_limits_and_whom_to_tell(filed: Callable[[str
     assert limits_in(path) == settings.limits
 
 
+@pytest.mark.parametrize(
+    ("text", "flag", "counts"),
+    [
+        ("", None, True),
+        ("[agent]", None, True),
+        ("[agent]\nregistry = false", None, False),
+        ("[agent]\nregistry = false", True, True),
+        ("[agent]\nregistry = true", False, False),
+        ("", False, False),
+    ],
+)
+def test_keys_are_counted_unless_the_flag_or_else_the_file_says_no(
+    text: str, flag: bool | None, counts: bool, filed: Callable[[str], Path]
+) -> None:
+    settings, _ = settings_of(Cluster(config=filed(text)), registry=flag, agent=True)
+
+    assert settings.registry is counts
+
+
 def test_webhooks_are_signed_with_a_file_or_a_variable(
     filed: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,6 +370,7 @@ def test_a_password_may_stand_in_a_file_of_its_own(
         ("[limits.wal-fsync-slo]\nwarning = 1", None, "wal-fsync-slow may be meant"),
         ("[limits.wal-fsync-slow]\nwarn = 1", None, "warning may be meant"),
         ("[agent", None, "is not TOML"),
+        ('[agent]\nregistry = "no"', None, "in agent.registry: Expected bool, got str."),
         ('[agent]\nwebhook = ["nowhere"]', None, "write http(s)://host:port"),
         (
             '[agent]\nwebhook = ["http://h/x"]\nwebhook-secret-file = "/nowhere"',

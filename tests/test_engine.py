@@ -2,7 +2,7 @@
 
 import asyncio
 import selectors
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -89,7 +89,12 @@ class Fake:
 class Watch:
     """An engine that runs for so many seconds, and what it delivered."""
 
-    def __init__(self, *sources: Source, given: Sequence[str] = (M1,)) -> None:
+    def __init__(
+        self,
+        *sources: Source,
+        given: Sequence[str] = (M1,),
+        left: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
         self.clock = VirtualClock()
         self.sweeps: list[Sweep] = []
         self.effects: list[Effect] = []
@@ -103,6 +108,7 @@ class Watch:
             deliver=self.deliver,
             own=lambda: self.own,
             standing=lambda: self.standing,
+            left=left,
         )
 
     def deliver(self, sweep: Sweep, effects: Sequence[Effect]) -> None:
@@ -254,6 +260,36 @@ def test_member_that_is_listed_is_looked_at_and_one_that_is_removed_is_not() -> 
     assert there[-1] < 4.0
     assert ("status", M2) not in watching.engine.state.window.looks
     assert source.times(M1)[-1] == 8.0
+
+
+def test_where_nobody_looks_any_more_is_let_go_of_once_the_looks_have_ended() -> None:
+    events: list[tuple[str, str]] = []
+
+    class Keeping(Fake):
+        async def read(self, endpoint: str, at: float) -> Reading:
+            try:
+                return await super().read(endpoint, at)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.1)
+                events.append(("ended", endpoint))
+                raise
+
+        def leave(self, endpoint: str) -> None:
+            events.append(("source", endpoint))
+
+    async def close(endpoint: str) -> None:
+        events.append(("clients", endpoint))
+
+    status = Fake(gives=listed("a1", "a2"))
+    watching = Watch(status, Keeping("presence", Pace(0.0, 9.0), takes=8.0), left=close)
+
+    def remove() -> None:
+        status.gives = listed("a1")
+
+    _run(watching, (3.0, remove), (8.0, None))
+
+    assert events[:3] == [("ended", M2), ("source", M2), ("clients", M2)]
+    assert ("clients", M1) not in events
 
 
 def test_members_of_an_earlier_life_are_looked_at_where_the_one_that_was_named_is_down() -> None:

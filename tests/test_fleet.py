@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.sinks.fakes import FakeSink
 from tests.surfaces.states import LEADER_DOWN
 from tests.surfaces.watching import BEGAN, readings
 
-from etcdscope import app
+from etcdscope.app.live import watching_of
+from etcdscope.app.settings import Settings
 from etcdscope.detect.catalog import DETECTORS
 from etcdscope.diagnose.step import State, step
 from etcdscope.engine import Deliver, Engine
@@ -22,6 +24,8 @@ from etcdscope.model.memory import Memory
 from etcdscope.model.ports import Sweep
 from etcdscope.model.reading import Failure
 from etcdscope.model.signal import CLUSTER_ID
+from etcdscope.sinks.deliver import Lane
+from etcdscope.sinks.outbox import Outbox
 from etcdscope.store.history import History
 
 
@@ -68,6 +72,7 @@ def watching(
     name: str = "a",
     alone: bool = False,
     history: History | None = None,
+    outbox: Outbox | None = None,
 ) -> Watching:
     async def given() -> tuple[str, ...]:
         return ()
@@ -78,7 +83,7 @@ def watching(
     return Watching(
         name=name,
         called=name,
-        shared=Shared(clock, history),
+        shared=Shared(clock, history, outbox),
         opened=opened(clock, *lives),  # type: ignore[arg-type]
         given=given,
         tell=tell,
@@ -160,20 +165,53 @@ async def test_the_trouble_of_the_only_one_is_the_agents() -> None:
 
 
 def test_what_ails_ourselves_is_told_with_the_first_cluster_alone() -> None:
-    a, b = (app.Settings(access=Access((f"http://{name}:1",)), name=name) for name in "ab")
+    a, b = (Settings(access=Access((f"http://{name}:1",)), name=name) for name in "ab")
     whole = replace(a, also=(b,))
 
     def nobody(_: Sequence[Effect], __: State) -> None:
         """Hear nothing."""
 
     first, second = (
-        {d.id for d in app._watching(one, whole, Shared(Still()), lambda _: nobody, handed=False)[0]
+        {d.id for d in watching_of(one, whole, Shared(Still()), lambda _: nobody, handed=False)[0]
          .state.detectors}
         for one in whole.clusters
     )  # fmt: skip
 
     assert first - second == {"monitor-starved"}
     assert not second - first
+
+
+@pytest.mark.parametrize(("alone", "called"), [(False, "prod"), (True, "")])
+async def test_receivers_hear_of_which_of_several_clusters_it_is(
+    alone: bool, called: str, tmp_path: Path
+) -> None:
+    clock, sink = Still(), FakeSink()
+    outbox = Outbox([Lane(sink)], clock)
+
+    def down(engine: Engine, deliver: Deliver) -> None:
+        def judge(now: float) -> None:
+            Engine.judge(engine, now)
+            if not sink.told:
+                deliver(Sweep(now, ()), [Effect(EffectKind.OPENED, now, "cdf8", LEADER_DOWN)])
+
+        engine.judge = judge  # type: ignore[method-assign]
+
+    async with History.open(tmp_path) as history:
+        told = [Effect(EffectKind.OPENED, BEGAN, "cdf8", replace(LEADER_DOWN, cluster="cdf8"))]
+        history.append("prod", Sweep(BEGAN, ()), told)
+        await history.flush()
+        one = watching(clock, down, name="prod", alone=alone, history=history, outbox=outbox)
+        await one.recall(("prod",))
+        async with running(one):
+            sending = asyncio.create_task(outbox.run())
+            await until(lambda: sink.told)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    (effect,) = sink.told[0]
+    assert effect.incident
+    assert (effect.cluster_name, effect.incident.cluster_name) == (called, called)
+    assert [i.cluster_name for i in one.incidents] == [called]
 
 
 # --- what goes on ----------------------------------------------------------------------------

@@ -45,7 +45,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Raft and requests",
-        ("raft", "clients", "requests"),
+        ("raft", "clients", "writes", "reads", "leases", "requests"),
         "writes and reads that wait or fail, and the clients that are the reason",
     ),
     Chapter(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from etcdscope.diagnose.step import State, step
 from etcdscope.model.cluster import Member
 from etcdscope.model.finding import Finding
 from etcdscope.model.incident import Effect
-from etcdscope.model.ports import Clock, Source, Sweep
+from etcdscope.model.ports import Clock, Leaves, Source, Sweep
 from etcdscope.model.reading import Failure, Observation, Reading
 from etcdscope.model.signal import LOOP_LAG
 from etcdscope.model.window import Window
@@ -27,6 +27,7 @@ AFTER_A_BUG = 1.0
 LEFT_FOR = 60.0
 
 Deliver = Callable[[Sweep, Sequence[Effect]], None]
+At = tuple[str, str]  # a source, and where it looks
 
 
 class SystemClock:
@@ -52,6 +53,7 @@ class Engine:
     ``given``: the endpoints that the user named. ``deliver`` gets every sweep and its effects,
     and must not block. ``own``: what else is to be observed of ourselves, asked once a second.
     ``standing``: sources that belong to no URL of the cluster, such as logs, by their endpoint.
+    ``left``: closes what is open to an endpoint at which nobody looks any more.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Engine:
         tick: float = TICK,
         own: Callable[[], Iterable[Observation]] = tuple,
         standing: Callable[[], Mapping[str, Source]] = dict,
+        left: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self.state = state
         self.notices: tuple[str, ...] = ()
@@ -75,8 +78,9 @@ class Engine:
         self._tick = tick
         self._own = own
         self._standing = standing
+        self._close = left
         self._inbox: list[Reading] = []
-        self._looking: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._looking: dict[At, asyncio.Task[None]] = {}
         self._zoomed = asyncio.Event()
         self._left: dict[str, float] = {}  # endpoint → when we ceased to look at it
         self._noted, self._late = 0.0, 0.0
@@ -147,16 +151,14 @@ class Engine:
     def _look_where_needed(self, group: asyncio.TaskGroup) -> None:
         wanted = {(s.name, e): s for e in self._endpoints() for s in self._sources}
         wanted |= {(s.name, e): s for e, s in self._standing().items()}
-        for at, task in list(self._looking.items()):
-            if at not in wanted and not self._awaited(at):
-                task.cancel()
-                del self._looking[at]
-                self._forget(at)
+        done = [at for at in self._looking if at not in wanted and not self._awaited(at)]
+        if done:
+            group.create_task(self._leave({at: self._forget(at) for at in done}))
         for at, source in wanted.items():
             if at not in self._looking:
                 self._looking[at] = group.create_task(self._keep_looking(source, at[1]))
 
-    def _awaited(self, at: tuple[str, str]) -> bool:
+    def _awaited(self, at: At) -> bool:
         """Return whether the first answer is still to come: it may tell two processes apart."""
         return at not in self.state.window.looks and at[0] not in self._patient
 
@@ -184,12 +186,27 @@ class Engine:
         self.notices = choice.notices + astray
         return choice.endpoints
 
-    def _forget(self, at: tuple[str, str]) -> None:
-        """Drop what was last seen through an endpoint that is no longer looked at."""
+    def _forget(self, at: At) -> asyncio.Task[None]:
+        """End a look, and drop what it saw last; return what is ending."""
+        task = self._looking.pop(at)
+        task.cancel()
         window = self.state.window
         self._left[at[1]] = self._clock.now()
         looks = {key: look for key, look in window.looks.items() if key != at}
         self.state = replace(self.state, window=replace(window, looks=looks))
+        return task
+
+    async def _leave(self, ending: Mapping[At, asyncio.Task[None]]) -> None:
+        """Let go of what is open or kept where nobody looks any more, once the looks have ended."""
+        await asyncio.wait(ending.values())
+        by_name: Mapping[str, object] = {s.name: s for s in self._sources}
+        for name, endpoint in ending.keys() - self._looking.keys():
+            if isinstance(source := by_name.get(name), Leaves):
+                source.leave(endpoint)
+        if self._close is None:
+            return
+        for endpoint in {e for _, e in ending} - {e for _, e in self._looking}:
+            await self._close(endpoint)
 
     async def _keep_looking(self, source: Source, endpoint: str) -> None:
         while True:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from etcdscope.diagnose.step import State
@@ -109,7 +109,7 @@ class Watching:
         own = {*self._claimed, *homes, self._called} & {*clusters}
         own = {*clusters} if self._alone else own
         told = [await history.archive.open_incidents(cluster) for cluster in sorted(own)]
-        self.incidents = tuple(incident for one in told for incident in one)
+        self.incidents = tuple(self._named(incident) for one in told for incident in one)
         self._before = await remembered(history.archive, self._shared.clock.now(), sorted(own))
 
     async def _addresses(self) -> tuple[str, ...]:
@@ -179,9 +179,20 @@ class Watching:
             self._memories.keep(engine.state.window)
             shared.history.append(self._cluster() or self._called, sweep, effects)
         if shared.outbox:
-            shared.outbox.put(effects)
+            shared.outbox.put(self._of_this_one(effect) for effect in effects)
         if shared.recorder:
             self._record(shared.recorder, sweep)
+
+    def _named(self, incident: Incident) -> Incident:
+        """Return the incident with what the user calls its cluster, where there are several."""
+        return incident if self._alone else replace(incident, cluster_name=self._name)
+
+    def _of_this_one(self, effect: Effect) -> Effect:
+        """Return the effect as it is told to receivers, who hear of all clusters."""
+        if self._alone:
+            return effect
+        incident = self._named(effect.incident) if effect.incident else None
+        return replace(effect, incident=incident, cluster_name=self._name)
 
     def _record(self, recorder: "Recorder", sweep: Sweep) -> None:
         failed = bool(recorder.error)

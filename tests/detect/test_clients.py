@@ -1,25 +1,18 @@
-"""Clients: what they are told, and what they do."""
+"""Clients: what they are told. And none of what they do is trouble in a busy healthy cluster."""
 
 from typing import Any
 
 import pytest
+from tests.detect.scrapes import growing, scraped, seen
 from tests.detect.windows import Ago, ago, found, look, window
 
-from etcdscope.detect.clients import (
-    errors_rising,
-    lease_expiry_storm,
-    leases_piling,
-    list_storm,
-    request_too_large,
-    transaction_huge,
-    txn_conflicts,
-    watchers_slow,
-    write_hotspot,
-)
+from etcdscope.detect.clients import errors_rising, request_too_large
 from etcdscope.detect.detector import Detector
-from etcdscope.detect.pace import mean, recent, steady, usual
+from etcdscope.detect.leases import lease_expiry_storm, leases_piling
+from etcdscope.detect.reads import list_storm, watchers_slow
+from etcdscope.detect.writes import transaction_huge, txn_conflicts, write_hotspot
 from etcdscope.model.finding import Severity
-from etcdscope.model.reading import Failure, Histogram, Value
+from etcdscope.model.reading import Failure
 from etcdscope.model.signal import (
     APPLIED_INDEX,
     CLIENT_RECEIVED_BYTES,
@@ -28,104 +21,22 @@ from etcdscope.model.signal import (
     EVENTS_PENDING,
     EVENTS_SENT,
     GRPC_ERRORS,
-    GRPC_HANDLED,
     GRPC_STARTED,
     KEYS,
     LEADER,
     LEASES_EXPIRED,
     LEASES_GRANTED,
     LEASES_REVOKED,
-    METRICS_SECONDS,
     PUT_BYTES,
     PUTS,
-    RAFT_STATE,
     REVISION,
     SLOW_APPLIES,
     SLOW_WATCHERS,
     SNAPSHOT_MESSAGES,
     STATUS_ERRORS,
-    TXN_APPLIES,
 )
-from etcdscope.model.window import Window
 
 MIB = 2.0**20
-AGES = (21.0, 16.0, 11.0, 6.0, 1.0)
-
-
-def scraped(*values: Value) -> Ago:
-    """Return what the last scrapes gave, five seconds apart, oldest first."""
-    return ago(*zip(AGES[-len(values) :], values, strict=True))
-
-
-def growing(rate: float, start: float = 1_000.0) -> Ago:
-    """Return a counter that grows so much a second."""
-    return scraped(*(start + rate * 5 * i for i in range(5)))
-
-
-def seen(told: dict[Any, Any] | None = None, **members: dict[Any, Any]) -> Window:
-    """Return a window with the usual scrapes of every member."""
-    usual_ = {METRICS_SECONDS: scraped(*[0.01] * 5), GRPC_HANDLED: {"OK": growing(100.0)}}
-    return window({m: usual_ | (told or {}) | members.get(m, {}) for m in ("m1", "m2", "m3")})
-
-
-# --- growth ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("times", "covers"),
-    [
-        pytest.param((11, 6, 1), 10, id="two intervals of five seconds"),
-        pytest.param((6, 1), 0, id="one alone is too little"),
-        pytest.param((4, 3, 2, 1), 0, id="zoomed, too short yet"),
-        pytest.param((12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1), 8, id="zoomed"),
-        pytest.param((21, 16, 11, 6, 5, 1), 10, id="a zoomed one between"),
-        pytest.param((28, 23, 18), 0, id="nothing of late"),
-    ],
-)
-def test_growth_is_told_where_scrapes_cover_enough(times: tuple[int, ...], covers: int) -> None:
-    told = window(
-        {"m1": {METRICS_SECONDS: ago(*((t, 0.01) for t in times)),
-                PUTS: ago(*((t, -100.0 * t) for t in times))}}
-    )  # fmt: skip
-
-    assert sum(g.seconds for g in recent(told, "m1", PUTS)) == covers
-    assert steady(told, "m1", PUTS) == (100.0 if covers else 0.0)
-
-
-def test_a_burst_is_not_steady() -> None:
-    told = seen({PUTS: scraped(0.0, 0.0, 0.0, 0.0, 5_000.0)})
-
-    assert steady(told, "m1", PUTS) == 0.0
-    assert mean(told, "m1", PUTS) == 500.0
-
-
-def test_a_restart_counts_what_came_since() -> None:
-    assert steady(seen({PUTS: scraped(9_000.0, 9_100.0, 50.0)}), "m1", PUTS) == 10.0
-
-
-def test_a_series_that_appears_only_when_it_grows_stood_at_zero() -> None:
-    key = "etcdserverpb.KV/Put/Unavailable"
-
-    assert steady(seen({GRPC_ERRORS: {key: scraped(20.0, 50.0)}}), "m1", GRPC_ERRORS, key) == 4.0
-    assert steady(seen({PUTS: scraped(20.0, 50.0)}), "m1", PUTS) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("points", "began", "rate"),
-    [
-        pytest.param(ago((598, 100.0), (20, 386.0), (1, 900.0)), 600, 286 / 586, id="all along"),
-        pytest.param(ago((100, 50.0), (20, 300.0), (1, 900.0)), 600, 300 / 586, id="came later"),
-        pytest.param(ago((10, 50.0), (1, 900.0)), 600, 0.0, id="just now"),
-        pytest.param(ago((10, 50.0), (1, 900.0)), 15, None, id="we are too new to know"),
-    ],
-)
-def test_what_is_usual(points: Ago, began: float, rate: float | None) -> None:
-    told = window({"m1": {GRPC_ERRORS: {"x": points}}}, began=began)
-
-    assert usual(told, "m1", GRPC_ERRORS, "x") == (pytest.approx(rate) if rate else rate)
-
-
-# --- errors ------------------------------------------------------------------------------------
 
 
 def calls(method: str, code: str, rate: float, of: float = 20.0) -> dict[Any, Any]:
@@ -258,176 +169,6 @@ def test_requests_are_too_large(
     }
 
     assert found(request_too_large, seen({CLIENT_RECEIVED_BYTES: growing(1.0)}, m1=told)) == said
-
-
-# --- writes ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("txns", "puts", "applied", "took", "said"),
-    [
-        pytest.param(3.0, 10.0, 30.0 + 9 * 128, 0.01, "info", id="full ones"),
-        pytest.param(3.0, 10.0, 30.0 + 9 * 2, 0.01, None, id="small ones"),
-        pytest.param(0.0, 500.0, 1_500.0, 0.01, None, id="a burst of single puts"),
-        pytest.param(1.0, 10.0, 30.0 + 3 * 9_000, 0.5, "warning", id="and slow"),
-    ],
-)
-def test_transactions_are_huge(
-    txns: float, puts: float, applied: float, took: float, said: str | None
-) -> None:
-    counted = [Histogram((0.1, 1.0, float("inf")), (n, n, n), n * took) for n in (0.0, 5.0, 10.0)]
-    told = {
-        PUTS: growing(applied),
-        GRPC_STARTED: {"etcdserverpb.KV/Txn": growing(txns), "etcdserverpb.KV/Put": growing(puts)},
-        TXN_APPLIES: scraped(*counted),
-    }
-
-    assert found(transaction_huge, seen(told)) == ([("cluster", said)] if said else [])
-
-
-@pytest.mark.parametrize(
-    ("rate", "keys", "said"),
-    [
-        pytest.param(250.0, growing(0.0, 1_000.0), True, id="a loop on few keys"),
-        pytest.param(250.0, growing(0.0, 20_000.0), False, id="many keys"),
-        pytest.param(250.0, growing(200.0, 100.0), False, id="a bulk load"),
-        pytest.param(50.0, growing(0.0, 10.0), False, id="few writes"),
-    ],
-)
-def test_a_few_keys_are_written_all_the_time(rate: float, keys: Ago, said: bool) -> None:
-    told = {PUTS: growing(rate), KEYS: keys}
-
-    assert found(write_hotspot, seen(told)) == ([("cluster", "info")] if said else [])
-
-
-@pytest.mark.parametrize(
-    ("entries", "revisions", "txns", "granted", "said"),
-    [
-        pytest.param(190.0, 40.0, 50.0, 0.0, True, id="all fail"),
-        pytest.param(190.0, 150.0, 50.0, 0.0, False, id="some fail"),
-        pytest.param(190.0, 40.0, 50.0, 150.0, False, id="lease grants have no revision"),
-        pytest.param(190.0, 40.0, 2.0, 0.0, False, id="hardly any transactions"),
-        pytest.param(60.0, 40.0, 150.0, 0.0, False, id="transactions that only read"),
-    ],
-)
-def test_transactions_fail_their_compare(
-    entries: float, revisions: float, txns: float, granted: float, said: bool
-) -> None:
-    told = {
-        RAFT_STATE: "leader",
-        LEADER: "m1",
-        APPLIED_INDEX: [1_000 + entries / 2 * i for i in range(28)],
-        REVISION: [500 + revisions / 2 * i for i in range(28)],
-        GRPC_STARTED: {"etcdserverpb.KV/Txn": growing(txns)},
-        LEASES_GRANTED: growing(granted),
-        LEASES_REVOKED: growing(0.0),
-    }
-
-    assert found(txn_conflicts, seen(told)) == ([("cluster", "info")] if said else [])
-
-
-# --- watches, lists, leases ----------------------------------------------------------------------
-
-
-def closely(*values: float) -> Ago:
-    """Return what scrapes a second apart gave, as under zoom."""
-    return ago(*((len(values) - i - 0.9, value) for i, value in enumerate(values)))
-
-
-@pytest.mark.parametrize(
-    ("slow", "pending", "said"),
-    [
-        pytest.param(closely(0, 8, 8, 8, 8, 8), closely(*[1e3] * 6), True, id="nobody reads"),
-        pytest.param(closely(0, 8, 8, 8, 8), closely(*[1e3] * 5), False, id="not for long enough"),
-        pytest.param(closely(0, 8, 8, 8, 8, 3), closely(*[1e3] * 6), False, id="fewer are behind"),
-        pytest.param(
-            closely(0, 8, 8, 8, 8, 8), closely(9e3, 8e3, 7e3, 6e3, 5e3, 4e3), False, id="they read"
-        ),
-        pytest.param(closely(8, 8, 0, 8, 8, 8), closely(*[1e3] * 6), False, id="one was well"),
-    ],
-)
-def test_watchers_that_take_nothing_are_told_within_seconds(
-    slow: Ago, pending: Ago, said: bool
-) -> None:
-    told = seen(m2={SLOW_WATCHERS: slow, EVENTS_PENDING: pending})
-
-    assert found(watchers_slow, told) == ([("m2", "warning")] if said else [])
-
-
-@pytest.mark.parametrize(
-    ("slow", "said"),
-    [
-        pytest.param(scraped(0.0, 0.0, 4.0, 20.0, 20.0), True, id="behind in three scrapes"),
-        pytest.param(scraped(0.0, 0.0, 0.0, 20.0, 20.0), False, id="not long enough"),
-        pytest.param(scraped(0.0, 0.0, 200.0, 120.0, 30.0), False, id="they catch up"),
-        pytest.param(scraped(0.0, 5.0, 20.0, 20.0, 0.0), False, id="over"),
-        pytest.param(scraped(3.0, 0.0, 1.0, 0.0, 7.0), False, id="new watches now and then"),
-    ],
-)
-def test_watchers_are_slow(slow: Ago, said: bool) -> None:
-    told = seen(m2={SLOW_WATCHERS: slow, EVENTS_PENDING: growing(100.0)})
-
-    assert found(watchers_slow, told) == ([("m2", "warning")] if said else [])
-
-
-LISTS = {CLIENT_SENT_BYTES: growing(12 * MIB), GRPC_STARTED: {"etcdserverpb.KV/Range": growing(10)}}
-
-
-@pytest.mark.parametrize(
-    ("told", "said"),
-    [
-        pytest.param(LISTS, "info", id="lists"),
-        pytest.param(LISTS | {SLOW_APPLIES: growing(3.0)}, "warning", id="and requests are slow"),
-        pytest.param(LISTS | {SNAPSHOT_MESSAGES: growing(370.0)}, None, id="a backup"),
-        pytest.param(
-            LISTS
-            | {EVENTS_SENT: growing(9_000.0), PUTS: growing(10.0), PUT_BYTES: growing(13_000.0)},
-            None,
-            id="watchers",
-        ),
-        pytest.param(
-            LISTS | {GRPC_STARTED: {"etcdserverpb.KV/Range": growing(900.0)}},
-            None,
-            id="small reads",
-        ),
-        pytest.param(LISTS | {CLIENT_SENT_BYTES: growing(MIB)}, None, id="little"),
-    ],
-)
-def test_lists_come_in_storms(told: dict[Any, Any], said: str | None) -> None:
-    quiet = {CLIENT_SENT_BYTES: growing(1_000.0)}
-
-    assert found(list_storm, seen(quiet, m3=told)) == ([("m3", said)] if said else [])
-
-
-@pytest.mark.parametrize(
-    ("granted", "revoked", "keys", "said"),
-    [
-        pytest.param(growing(250, 3_000), growing(0, 10), 1_000.0, "info", id="piling"),
-        pytest.param(growing(250, 3_000), growing(0, 10), 50_000.0, None, id="each has its keys"),
-        pytest.param(growing(250, 3_000), growing(250, 10), 1_000.0, None, id="they end as well"),
-        pytest.param(growing(0, 9_000), growing(0, 10), 1_000.0, None, id="many, but no more come"),
-        pytest.param(growing(250, 90_000), growing(0, 10), 1_000.0, "warning", id="very many"),
-        pytest.param(growing(250, 10), growing(0, 5_000), 100.0, None, id="after a restart"),
-    ],
-)
-def test_leases_pile(granted: Ago, revoked: Ago, keys: float, said: str | None) -> None:
-    told = {LEASES_GRANTED: granted, LEASES_REVOKED: revoked, KEYS: keys}
-
-    assert found(leases_piling, seen(told)) == ([("cluster", said)] if said else [])
-
-
-@pytest.mark.parametrize(
-    ("expired", "said"),
-    [
-        pytest.param(scraped(0.0, 0.0, 0.0, 0.0, 1_200.0), True, id="a storm"),
-        pytest.param(scraped(0.0, 0.0, 0.0, 1_200.0, 1_200.0), False, id="over"),
-        pytest.param(growing(20.0), False, id="usual"),
-    ],
-)
-def test_leases_end_together(expired: Ago, said: bool) -> None:
-    told = seen({LEASES_EXPIRED: scraped(0.0, 0.0, 0.0, 0.0, 0.0)}, m1={LEASES_EXPIRED: expired})
-
-    assert found(lease_expiry_storm, told) == ([("cluster", "info")] if said else [])
 
 
 ALL = (errors_rising, request_too_large, transaction_huge, write_hotspot, txn_conflicts,

@@ -35,6 +35,8 @@ async def serving(
         task = asyncio.create_task(one(reader, writer))
         talks.add(task)
         task.add_done_callback(talks.discard)
+        # Not at the end of the talk alone: one that is cancelled before it began has none.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     server = await asyncio.start_server(begin, "127.0.0.1", port, ssl=context)
     try:
@@ -44,6 +46,34 @@ async def serving(
         for task in talks:
             task.cancel()
         await asyncio.gather(*talks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def counting(port: int) -> AsyncIterator[tuple[int, Callable[[], int]]]:
+    """Pass on all that comes to another port; gives its own, and how many hold a connection now."""
+    held = 0
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65536):
+            writer.write(piece)
+            await writer.drain()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal held
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        held += 1
+        try:
+            ways = [asyncio.create_task(carry(*way)) for way in ((reader, back), (there, writer))]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+        finally:
+            held -= 1
+            back.transport.abort()
+
+    async with serving(talk) as own:
+        yield own, lambda: held
 
 
 async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,7 +1,10 @@
+import asyncio
 import gzip
 import tracemalloc
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from tests.etcd.servers import bomb, saying, serving
 
 from etcdscope.etcd.errors import EtcdError
@@ -101,3 +104,21 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
         got = await http.get(f"http://127.0.0.1:{port}/", max_bytes=10)
 
     assert got.body == b"ok"
+
+
+async def test_a_connection_that_nobody_uses_any_more_is_closed() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="metric 1\n")
+
+    app = web.Application()
+    app.router.add_get("/metrics", answer)
+    async with TestServer(app) as server, HttpClient(idle_seconds=0.1) as http:
+        await http.get(str(server.make_url("/metrics")), max_bytes=100)
+        assert server.runner
+        web_server = server.runner.server
+        assert web_server
+        assert len(web_server.connections) == 1
+
+        async with asyncio.timeout(5):
+            while web_server.connections:  # noqa: ASYNC110  # nobody tells
+                await asyncio.sleep(0.02)

@@ -84,6 +84,12 @@ async def test_an_opened_incident_is_an_alert(told: Told) -> None:
     assert (alert["startsAt"], alert["endsAt"]) == (moment(AT - 2), ALIVE)
 
 
+async def test_where_several_clusters_are_watched_an_alert_says_which(told: Told) -> None:
+    (alert,) = await told.tell(opened(incident(cluster_name="prod")))
+
+    assert (alert["labels"]["cluster"], alert["labels"]["cluster_name"]) == ("c1", "prod")
+
+
 async def test_two_agents_tell_the_same_alert() -> None:
     async with receiving() as there:
         one, other = Told(there), Told(there)

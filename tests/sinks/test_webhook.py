@@ -1,8 +1,10 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from tests.sinks.fakes import AT, FakeClock, closed, incident, opened, receiving
@@ -36,6 +38,25 @@ def test_the_body_is_the_line_in_an_envelope(effect: Effect) -> None:
     assert list(told) == ["version", "id", "at", "agent", "event"]
     assert told["event"] == json.loads(line(effect))
     assert headers == {"Idempotency-Key": told["id"]}
+
+
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.kind)
+def test_where_several_clusters_are_watched_an_event_says_which(effect: Effect) -> None:
+    body, _ = request(replace(effect, cluster_name="prod"), SETTINGS)
+    alone, _ = request(effect, SETTINGS)
+
+    schema = json.loads((ROOT / "schemas" / "webhook.schema.json").read_text())
+    Draft202012Validator(schema).validate(json.loads(body))
+    assert json.loads(body)["event"]["cluster_name"] == "prod"
+    assert "cluster_name" not in json.loads(alone)["event"]
+
+
+def test_what_an_earlier_version_left_in_the_queue_is_told() -> None:
+    """It knew no names of clusters."""
+    kept = msgspec.msgpack.decode(encoded(EFFECTS[0]))
+    del kept["cluster_name"], kept["incident"]["cluster_name"]
+
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=Effect) == EFFECTS[0]
 
 
 def test_an_event_has_one_id_however_often_it_is_sent() -> None:

@@ -70,6 +70,15 @@ async def test_where_one_is_gone_the_next_is_asked(gone: BaseException) -> None:
     assert value(await looks.read(B, 105.0), MEMBER_LIST) == CONFIRMED
 
 
+async def test_who_is_asked_no_more_keeps_no_turn_to_confirm() -> None:
+    looks = source(a=FakeClient(lists=[OWN, CONFIRMED]), b=FakeClient(lists=[OWN, CONFIRMED]))
+    await looks.read(A, 100.0)
+
+    looks.leave(A)
+
+    assert value(await looks.read(B, 105.0), MEMBER_LIST) == CONFIRMED
+
+
 async def test_before_3_5_a_linearizable_read_confirms_the_list() -> None:
     old = FakeClient(lists=[OWN, OWN])
 

@@ -69,6 +69,19 @@ async def test_one_conversation_is_held_from_look_to_look() -> None:
     assert stay.closed
 
 
+async def test_where_nobody_looks_any_more_it_hangs_up_and_comes_anew() -> None:
+    stay, again = FakeStay(), FakeStay()
+    world = World(stay, again)
+    await world.source.read(ENDPOINT, 100.0)
+
+    world.source.leave(ENDPOINT)
+    assert stay.closed
+
+    await world.source.read(ENDPOINT, 200.0)
+    assert again.asked
+    assert not world.slept
+
+
 @pytest.mark.parametrize(
     ("peer", "asked"),
     [

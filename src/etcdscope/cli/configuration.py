@@ -69,6 +69,7 @@ class FiledAgent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     alertmanager: tuple[Name, ...] = ()
     webhook: tuple[Name, ...] = ()
     webhook_secret_file: str = ""
+    registry: bool = True
 
     def secret(self) -> str:
         """Return the token, wherever it stands."""

@@ -33,6 +33,7 @@ def settings_of(
     alertmanager: Sequence[str] = (),
     webhook: Sequence[str] = (),
     log: Sequence[str] | None = None,
+    registry: bool | None = None,
     agent: bool = False,
     fleet: bool = False,
 ) -> "tuple[Settings, tuple[str, ...]]":
@@ -51,6 +52,8 @@ def settings_of(
     settings = replace(settings, data_dir=data_dir, record=record)
     if agent:
         settings = _agent(settings, filed, data_dir, listen, token_file, alertmanager, webhook)
+        counted = filed.agent.registry if filed and registry is None else registry is not False
+        settings = replace(settings, registry=counted)
     return settings, notices
 
 

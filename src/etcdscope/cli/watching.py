@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -146,8 +145,9 @@ def serve(
     json: Json = False,
     log: Log = None,
     registry: Annotated[
-        bool, Parameter(help="Count the keys of a Kubernetes cluster once an hour.")
-    ] = True,
+        bool | None,
+        Parameter(help="Count the keys of a Kubernetes cluster once an hour: yes by default."),
+    ] = None,
     cluster: Cluster = Cluster(),
     output: Output = Output(),
 ) -> int:
@@ -164,10 +164,10 @@ def serve(
         alertmanager=alertmanager or (),
         webhook=webhook or (),
         log=log,
+        registry=registry,
         agent=True,
         fleet=True,
     )
-    settings = replace(settings, registry=registry)
     _notice(notices)
     if settings.data_dir is None:
         _notice(["history is not kept, and queues live in memory: give --data-dir to keep both."])

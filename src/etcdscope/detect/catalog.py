@@ -24,6 +24,7 @@ from etcdscope.detect import (
     latency,
     leader_place,
     leadership,
+    leases,
     member,
     membership,
     memory,
@@ -36,6 +37,7 @@ from etcdscope.detect import (
     process,
     quorum,
     raft,
+    reads,
     registry,
     requests,
     saturation,
@@ -46,6 +48,7 @@ from etcdscope.detect import (
     unseen,
     upkeep,
     versions,
+    writes,
 )
 from etcdscope.detect.detector import Detector
 
@@ -82,6 +85,9 @@ FAMILIES = (
     peers,
     versions,
     clients,
+    writes,
+    reads,
+    leases,
     requests,
     security,
     planned,

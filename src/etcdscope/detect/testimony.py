@@ -68,6 +68,12 @@ def refused_since(window: Window, member: str) -> float | None:
     return None
 
 
+@once
+def answers(window: Window, member: str) -> bool:
+    """Return whether the member answers us: it did of late, and no port was found closed since."""
+    return window.reachable(member) and refused_since(window, member) is None
+
+
 def still_listed(window: Window, member: str, since: float) -> bool | None:
     """Return whether the others still count the member in, by what they said after ``since``.
 

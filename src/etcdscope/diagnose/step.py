@@ -12,7 +12,7 @@ from etcdscope.detect.testimony import leader
 from etcdscope.diagnose.impact import in_kubernetes
 from etcdscope.diagnose.incidents import Context, Followed, Tracking, follow
 from etcdscope.diagnose.remember import remember
-from etcdscope.diagnose.verdict import cluster_id, verdict
+from etcdscope.diagnose.verdict import cluster_id, unmet, verdict
 from etcdscope.model.cluster import tolerance
 from etcdscope.model.finding import BlindSpot, Limits, Severity, Subject
 from etcdscope.model.incident import Effect, EffectKind, Incident, Judged, Level, Verdict
@@ -118,7 +118,7 @@ def step(state: State, readings: Sequence[Reading], now: float) -> tuple[State, 
         state.told,
         said,
         planned=any((d := catalog.get(i.cause)) and d.planned for i in moved.incidents),
-        whole=all(window.looks_at(m.id) for m in window.members if m.started),
+        whole=not unmet(window),
         patient=now - window.began > SPEAKS_AFTER,
     ):
         moved = replace(moved, told=said)
@@ -153,7 +153,7 @@ def _worth_telling(
     """Return whether the state of the cluster, not merely its numbers, is another one.
 
     ``planned``: work is under way that explains a smaller margin. ``whole``: every member was
-    looked at. ``patient``: we have looked for long enough to say that nothing answers.
+    reached, or failed once. ``patient``: we have looked for long enough to say what we have.
     """
 
     def essence(v: Verdict) -> tuple[object, ...]:

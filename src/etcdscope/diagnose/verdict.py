@@ -5,7 +5,7 @@ from functools import partial
 from math import isfinite
 
 from etcdscope.detect.quorum import voters
-from etcdscope.detect.testimony import leader, silence
+from etcdscope.detect.testimony import answers, leader
 from etcdscope.diagnose.managed import by_api_servers
 from etcdscope.model.cluster import Member, Role
 from etcdscope.model.finding import Severity
@@ -30,7 +30,7 @@ from etcdscope.model.signal import (
     WAL_FSYNC,
     Signal,
 )
-from etcdscope.model.window import SILENT, Window
+from etcdscope.model.window import Window
 
 _LEVELS = {
     Severity.INFO: Level.OK,
@@ -38,6 +38,13 @@ _LEVELS = {
     Severity.CRITICAL: Level.CRITICAL,
 }
 _ROLES = frozenset(role.value for role in Role)
+# After a start etcd is not known before each member was asked both. A list of the members may take
+# 2.5 s, and a first look at one of them 1.25: who was not looked at by then never will be, as one
+# that advertises nothing but a unix socket. Notices tell that.
+FIRST = ("status", "raftvars")
+FIRST_LOOKS = 4.0
+# The causes that say of a member that it serves nobody.
+_SERVES_NOBODY = frozenset({"member-down", "member-frozen"})
 
 
 def cluster_id(window: Window) -> str:
@@ -53,15 +60,19 @@ def cluster_id(window: Window) -> str:
 def verdict(window: Window, incidents: Sequence[Incident]) -> Verdict:
     """Return the verdict at the window's moment."""
     states = tuple(state(window, m) for m in window.members)
-    lead = leader(window)
+    answered = any(s.reachable for s in states)
+    lead = leader(window) if answered else ""
     worst = max((i.severity for i in incidents), default=Severity.INFO)
     level = _LEVELS[worst]
-    judged = any(s.reachable for s in states)
     managed = by_api_servers(window, incidents)
-    if not judged and not managed and level is not Level.CRITICAL:
+    lost = not answered and _lost(window, incidents)
+    looking = level is Level.OK and bool(unmet(window))
+    if lost:
+        level = Level.CRITICAL
+    elif looking or not (answered or managed or level is Level.CRITICAL):
         level = Level.UNKNOWN
-    worth = voters(window)
-    margin = len(worth.counting) - window.quorum if window.members and judged else None
+    judged = lost or (answered and not looking)
+    margin = len(voters(window).counting) - window.quorum if judged else None
     versions = sorted({s.version for s in states if s.version})
     return Verdict(
         level=level,
@@ -77,18 +88,34 @@ def verdict(window: Window, incidents: Sequence[Incident]) -> Verdict:
     )
 
 
+def unmet(window: Window) -> tuple[str, ...]:
+    """Return the members of which we do not know yet, shortly after a start, how they are."""
+    if window.now - window.began > FIRST_LOOKS:
+        return ()
+    return tuple(
+        m.id
+        for m in window.members
+        if m.started and not all(source in window.looks_at(m.id) for source in FIRST)
+    )
+
+
+def _lost(window: Window, incidents: Sequence[Incident]) -> bool:
+    """Return whether every voter is known to serve nobody: then so does the cluster."""
+    dead = {i.subject.name for i in incidents if i.cause in _SERVES_NOBODY}
+    return bool(window.voters) and dead.issuperset(m.id for m in window.voters)
+
+
 def _sentence(
     window: Window, level: Level, incidents: Sequence[Incident], lead: str, margin: int | None
 ) -> str:
     serious = [i for i in incidents if i.severity > Severity.INFO]
     if level is Level.UNKNOWN:
-        return _nothing_seen(window)
+        return _not_seen(window, incidents)
     if serious:
         first = max(serious, key=lambda i: (i.severity, i.confidence, -i.opened_at))
         more = f" (and {len(serious) - 1} more)" if len(serious) > 1 else ""
         return f"{first.summary}{more}."
-    total = len(window.members)
-    answering = sum(1 for m in window.members if window.reachable(m.id))
+    total, answering = len(window.members), _answering(window)
     leads = f"{window.label(lead)} leads" if lead else "an election is under way"
     return f"etcd is fine. {answering} of {total} members, {leads}. {_may_be_lost(window, margin)}"
 
@@ -104,14 +131,25 @@ def _may_be_lost(window: Window, margin: int | None) -> str:
     return words.get(margin, f"{margin} members may be lost.")
 
 
-def _nothing_seen(window: Window) -> str:
+def _answering(window: Window) -> int:
+    return sum(1 for m in window.members if answers(window, m.id))
+
+
+def _these(some: int, total: int) -> str:
+    return f"{some} of {total} members {'has' if some == 1 else 'have'}"
+
+
+def _not_seen(window: Window, incidents: Sequence[Incident]) -> str:
+    if answering := _answering(window):
+        return f"Looking: {_these(answering, len(window.members))} answered so far."
+    stopped = [f"{i.summary}." for i in incidents if i.cause == "member-stopped"]
     details = [
         look.detail or str(look.failure)
         for look in window.looks.values()
         if look.failure is not None and look.source == "status"
     ]
-    if details:
-        return f"We cannot judge this cluster: {details[0]}"
+    if why := (*stopped, *details):
+        return f"We cannot judge this cluster: {why[0]}"
     return "We cannot judge this cluster: nothing has answered yet."
 
 
@@ -125,13 +163,13 @@ def state(window: Window, member: Member) -> MemberState:
     )
     fsync = window.quantile(member.id, WAL_FSYNC, 0.99, over=15.0)
     commit = window.quantile(member.id, BACKEND_COMMIT, 0.99, over=15.0)
-    reachable = window.reachable(member.id) and silence(window, member.id) < SILENT
+    reachable = answers(window, member.id)
     term = number(RAFT_TERM)
     return MemberState(
         id=member.id,
         name=member.label,
         endpoint=window.dialled(member.id),
-        role=role(window, member.id),
+        role=role(window, member.id) if reachable else Role.UNKNOWN,
         is_learner=member.is_learner,
         reachable=reachable,
         version=window.word(member.id, VERSION, within=900.0),

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _NONE = Security()
 _UNSURE = {Failure.CLOSED, Failure.TLS_REJECTED}
 _PIECE_BYTES = 1 << 16
+# A connection that nobody has used for so long is closed: three of the slowest looks at a member.
+# So those to an endpoint that was left end by themselves.
+IDLE_SECONDS = 15.0
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -44,8 +47,9 @@ class HttpClient:
     Errors: EtcdError; an answer with any status is an answer.
     """
 
-    def __init__(self, security: Security = _NONE) -> None:
+    def __init__(self, security: Security = _NONE, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._security = security
+        self._idle_seconds = idle_seconds
         self._session: aiohttp.ClientSession | None = None
         self._context: ssl.SSLContext | None = None
         self._stamp: tls.Stamp = ()
@@ -116,7 +120,7 @@ class HttpClient:
 
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._idle_seconds),
                 timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None),
                 auto_decompress=False,  # it would unpack a bomb before we can count
                 trust_env=False,

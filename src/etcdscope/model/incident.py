@@ -32,7 +32,8 @@ class Incident:
     ``id`` never changes, its ``cause`` may. ``since``: first sign; ``opened_at``: when it was
     told; both unix seconds. ``names``: hex member id → name when last judged. ``note``: how it
     ended. ``alternatives``: what it may be instead, the likeliest first; ``test``: what would tell
-    the first of them from the cause.
+    the first of them from the cause. ``cluster_name``: what the user calls the cluster, where an
+    agent watches several.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Incident:
     names: Mapping[str, str] = field(default_factory=dict)
     alternatives: tuple[Alternative, ...] = ()
     test: NextTest | None = None
+    cluster_name: str = ""
 
     @property
     def open(self) -> bool:
@@ -134,7 +136,7 @@ class EffectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Something that the outside should be told."""
+    """Something that the outside should be told; ``cluster_name``: as of an incident."""
 
     kind: EffectKind
     at: float
@@ -143,6 +145,7 @@ class Effect:
     blind_spot: BlindSpot | None = None
     verdict: Verdict | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    cluster_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

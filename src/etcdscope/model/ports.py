@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from etcdscope.model.incident import Effect
 from etcdscope.model.reading import Reading
@@ -47,6 +47,15 @@ class Source(Protocol):
 
     async def read(self, endpoint: str, at: float) -> Reading:
         """Look once."""
+        ...
+
+
+@runtime_checkable
+class Leaves(Protocol):
+    """A source that keeps something of each endpoint: a connection, what it learned there."""
+
+    def leave(self, endpoint: str) -> None:
+        """Let go of what is kept of an endpoint that is no longer looked at."""
         ...
 
 

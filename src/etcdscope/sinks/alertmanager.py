@@ -1,7 +1,9 @@
 """Alertmanager: incidents as alerts, kept alive by telling them again.
 
 An alert is its labels. They say what is wrong with what, and nothing of who says so, so that
-Alertmanager sees one alert where several agents watch one cluster. When cause, severity or subject
+Alertmanager sees one alert where several agents watch one cluster. ``cluster`` is etcd's id of it,
+``cluster_name`` what the user calls it, where an agent watches several: a pair of agents must call
+them the same. When cause, severity or subject
 of an incident becomes clearer its labels change: the old alert is ended and the new one begun in
 one request, and the annotations ``became`` and ``was`` tie them together.
 
@@ -166,6 +168,7 @@ class AlertmanagerSink:
             "job": "etcdscope",
             "severity": str(incident.severity),
             "cluster": incident.cluster,
+            "cluster_name": incident.cluster_name,
             "subject": about.pop("kind"),
             **about,
         }

@@ -15,6 +15,7 @@ from itertools import islice
 
 from etcdscope.model.ports import Clock
 from etcdscope.sinks.journal import Entry, Journal, JournalError
+from etcdscope.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -127,13 +128,13 @@ class Queue:
         self._added, self._removed, self._dropped = {}, set(), set()
         self._dirty.clear()
         counts = [(sink, self[sink].dropped) for sink in dropped]
-        self._writing = asyncio.ensure_future(
-            asyncio.to_thread(journal.write, list(added.values()), list(removed), counts)
-        )
+        rows = list(added.values()), list(removed), counts
+        self._writing = in_thread(lambda: journal.write(*rows))
         try:
             await asyncio.shield(self._writing)
         except JournalError as error:
-            log.warning("%s; messages are kept in memory only", error)
+            if str(error) != self.disk_error:  # not the same line every second
+                log.warning("%s; messages are kept in memory only", error)
             self.disk_error = str(error)
             # What was delivered meanwhile need not be written any more.
             self._added = {k: e for k, e in added.items() if k not in self._removed} | self._added

@@ -80,7 +80,7 @@ def request(effect: Effect, settings: WebhookSettings) -> tuple[bytes, dict[str,
             id=event_id,
             at=contract.moment(effect.at),
             agent=settings.agent,
-            event=msgspec.Raw(contract.line(effect)),
+            event=msgspec.Raw(contract.line(effect, effect.cluster_name)),
         )
     )
     headers = {ID_HEADER: event_id}

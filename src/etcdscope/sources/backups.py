@@ -9,7 +9,7 @@ from etcdscope.model.ports import Pace
 from etcdscope.model.reading import Failure, Observation, Reading
 from etcdscope.model.signal_kubernetes import BACKUP
 from etcdscope.sources.looking import Looking
-from etcdscope.sources.threads import in_thread
+from etcdscope.threads import in_thread
 
 _HASH = 32
 _PIECE = 1 << 20

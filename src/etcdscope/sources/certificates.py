@@ -13,7 +13,7 @@ from etcdscope.model.reading import Failure, Observation, Reading
 from etcdscope.model.signal import CERTIFICATE, CERTIFICATE_END
 from etcdscope.sources.knock import advertised_port
 from etcdscope.sources.looking import Looking
-from etcdscope.sources.threads import in_thread
+from etcdscope.threads import in_thread
 
 BOUND = 3.0
 

@@ -16,7 +16,7 @@ from etcdscope.sources.node_exporter import Exporter
 from etcdscope.sources.pages import Pages
 from etcdscope.sources.procfs.here import Here
 from etcdscope.sources.procfs.sockets import Address, plain
-from etcdscope.sources.threads import in_thread
+from etcdscope.threads import in_thread
 
 # Names seldom lead elsewhere; a resolver that hangs is asked again after that.
 RESOLVED_FOR = 60.0

@@ -67,6 +67,10 @@ class MembersSource:
             members = confirmed or members
         return looking.gave([Observation(MEMBER_LIST, members)], answer.header.member_id)
 
+    def leave(self, endpoint: str) -> None:
+        """Ask it no more: the turn to confirm would stay with who is never asked again."""
+        self._failures.pop(endpoint, None)
+
 
 async def _confirmed(client: TellsMembers) -> MemberList | None:
     with suppress(EtcdError, TimeoutError):

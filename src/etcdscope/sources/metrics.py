@@ -67,6 +67,10 @@ class MetricsSource:
         took = Observation(METRICS_SECONDS, answer.seconds)
         return looking.gave((*seen, *here, took), layout.member)
 
+    def leave(self, endpoint: str) -> None:
+        """Forget how its page is laid out."""
+        self._layouts.pop(endpoint, None)
+
 
 def is_etcds(observation: Observation) -> bool:
     """Return whether only etcd has such a series; any Go process has ``process_*``."""

@@ -86,6 +86,12 @@ class PresenceSource:
         how = "took its leave" if left.orderly else "closed the connection"
         return looking.failed(EtcdError(Failure.CLOSED, f"{endpoint} {how}."), told(left))
 
+    def leave(self, endpoint: str) -> None:
+        """Hang up on one."""
+        self._pauses.pop(endpoint, None)
+        if held := self._held.pop(endpoint, None):
+            held.close()
+
     async def aclose(self) -> None:
         """Hang up everywhere."""
         for attended in self._held.values():

@@ -81,6 +81,11 @@ class ProbeSource:
             return looking.failed(error, seen)
         return looking.gave(seen, local.result().member or quorum.result().member)
 
+    def leave(self, endpoint: str) -> None:
+        """Forget its clock."""
+        self._offsets.pop(endpoint, None)
+        self._dated.pop(endpoint, None)
+
     async def _clock(self, endpoint: str, at: float, looking: Looking) -> float | None:
         self._dated[endpoint] = at
         asked = at + looking.seconds

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from etcdscope.model.reading import Failure
 from etcdscope.sources.logs.lines import CHUNK, MOST_BEHIND, POLL, TAIL, LinesError, Splitter
-from etcdscope.sources.threads import in_thread
+from etcdscope.threads import in_thread
 
 # Of lines that were read but not taken yet.
 _BATCH = 4000
