@@ -361,7 +361,9 @@ def _merged(followed: Followed, into: str, now: float, context: Context) -> Effe
 
 
 def _effect(kind: EffectKind, now: float, incident: Incident, context: Context) -> Effect:
-    return Effect(kind, now, context.cluster, incident=incident, names=context.names)
+    # Who was removed meanwhile is still called as it was.
+    names = {**incident.names, **context.names}
+    return Effect(kind, now, context.cluster, incident=incident, names=names)
 
 
 def _duration(seconds: float) -> str:
