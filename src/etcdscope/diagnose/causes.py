@@ -47,6 +47,10 @@ _BEFORE = {
         ("liveness-kill-loop", effect): _EVER
         for effect in ("member-down", "member-restarting", "quorum-margin-zero", "quorum-lost")
     },
+    **{
+        ("liveness-kill-loop", effect): _EVER
+        for effect in ("apiserver-writes-failing", "apiserver-unready", "watch-cache-lagging")
+    },
 }
 
 
@@ -55,6 +59,7 @@ def _explains(
     *,
     anywhere: tuple[str, ...] = (),
     same: tuple[str, ...] = (),
+    inside: tuple[str, ...] = (),
     touching: tuple[str, ...] = (),
     within: float = 10.0,
     lasting: float = float("inf"),
@@ -72,6 +77,7 @@ def _explains(
         for where, effects in (
             (Where.ANYWHERE, anywhere),
             (Where.SAME, same),
+            (Where.WITHIN, inside),
             (Where.TOUCHING, touching),
         )
         for effect in effects
@@ -384,6 +390,7 @@ _KUBERNETES = (
     "watch-cache-lagging",
     "node-not-ready",
 )
+_NODES = ("node-leases-stale", "node-not-ready")
 TABLE = (
     *TABLE,
     # What Kubernetes shows of etcd's trouble. Leases run out 40 s after their last renewal, and API
@@ -415,11 +422,17 @@ TABLE = (
             "certificate-expired",
             "certificate-mismatched",
             "revision-rewound",
+            "liveness-kill-loop",
         )
         for row in _explains(cause, anywhere=_KUBERNETES, within=60.0)
     ),
-    *_explains("apiserver-unready", anywhere=("node-leases-stale", "node-not-ready"), within=60.0),
-    *_explains("node-leases-stale", same=("node-not-ready",), within=60.0),
+    *_explains("apiserver-unready", anywhere=_NODES, within=60.0),
+    *_explains("apiserver-writes-failing", anywhere=_NODES, within=60.0),
+    *_explains(
+        "apiserver-unready", same=("apiserver-writes-failing", "watch-cache-lagging"), within=60.0
+    ),
+    *_explains("node-leases-stale", inside=("node-not-ready",), within=60.0),
+    *_explains("flags-drift", same=("db-size-uneven",)),  # that of the quotas: the cluster's
     *_explains("revision-rewound", anywhere=("apiserver-view-differs",), within=60.0),
     *_explains("cluster-id-mixed", anywhere=("apiserver-view-differs",), within=60.0),
     *_explains("member-without-node", same=("member-down", "member-unreachable")),
