@@ -329,7 +329,8 @@ def _worded(
         test=test,
         impact=" ".join(filter(None, (known.impact if known else "", context.also(root)))),
         runbook=tuple(_filled(step, blanks) for step in known.runbook) if known else (),
-        names=context.names,
+        # Who was removed meanwhile is still called as it was.
+        names={**incident.names, **context.names},
     )
 
 
@@ -361,8 +362,7 @@ def _merged(followed: Followed, into: str, now: float, context: Context) -> Effe
 
 
 def _effect(kind: EffectKind, now: float, incident: Incident, context: Context) -> Effect:
-    # Who was removed meanwhile is still called as it was.
-    names = {**incident.names, **context.names}
+    names = {**context.names, **incident.names}
     return Effect(kind, now, context.cluster, incident=incident, names=names)
 
 
