@@ -214,7 +214,9 @@ TABLE: tuple[Explanation, ...] = (
         within=15.0,
     ),
     *_explains("apply-lag", same=("proposals-failing",)),
-    *_explains("leader-missing", anywhere=("proposals-failing", "quorum-margin-zero")),
+    *_explains(
+        "leader-missing", anywhere=("proposals-failing", "quorum-margin-zero", "leader-changed")
+    ),
     *_explains(
         "leader-flapping", anywhere=("leader-changed", "leader-missing", "proposals-failing")
     ),
@@ -428,6 +430,7 @@ TABLE = (
     ),
     *_explains("apiserver-unready", anywhere=_NODES, within=60.0),
     *_explains("apiserver-writes-failing", anywhere=_NODES, within=60.0),
+    *_explains("watchers-slow", anywhere=("watch-cache-lagging",), within=60.0),
     *_explains(
         "apiserver-unready", same=("apiserver-writes-failing", "watch-cache-lagging"), within=60.0
     ),
