@@ -292,14 +292,13 @@ def apiserver_writes_failing(window: Window, limits: Limits) -> Iterator[Finding
     Alike:   conflicts (409), refusals by webhooks (4xx), throttling (429): not counted.
     """
     ends = apiservers(window)
+    writing = {e: found for e in ends if (found := failing_share(window, e))}
     failing = {
-        e: found
-        for e in ends
-        if (found := failing_share(window, e)) and min(found.share, found.now) > limits["warning"]
+        e: found for e, found in writing.items() if min(found.share, found.now) > limits["warning"]
     }
     for endpoint, found in failing.items():
         severity = limits.graded(found.share)
-        outage = severity is Severity.CRITICAL and len(failing) == len(ends)
+        outage = severity is Severity.CRITICAL and len(failing) == len(writing)
         yield Finding(
             apiserver(window, endpoint),
             Severity.CRITICAL if outage else Severity.WARNING,
