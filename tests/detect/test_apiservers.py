@@ -6,7 +6,7 @@ import pytest
 from tests.detect.windows import NOW, Told, ago, found, look, window
 
 from etcdscope.detect.apiserver_cache import apiserver_view_differs, watch_cache_lagging
-from etcdscope.detect.apiservers import apiserver_unready
+from etcdscope.detect.apiservers import apiserver_unready, apiserver_writes_failing
 from etcdscope.detect.unseen import kubernetes_unseen
 from etcdscope.model.finding import BlindSpot
 from etcdscope.model.kubernetes import APISERVER, Health, Nodes, StaticPod
@@ -15,6 +15,7 @@ from etcdscope.model.signal import REVISION
 from etcdscope.model.signal_kubernetes import (
     APISERVER_CACHE_REVISION,
     APISERVER_HEALTH,
+    APISERVER_REQUESTS,
     APISERVER_START,
     KUBE_NODES,
     KUBE_PODS,
@@ -98,6 +99,60 @@ def test_what_never_answered_is_a_blind_spot() -> None:
     assert [(s.source, s.subject.name) for s in spots if isinstance(s, BlindSpot)] == [
         ("apiserver", "a")
     ]
+
+
+# --- writes that fail ----------------------------------------------------------------------------
+
+SCRAPES = (50.0, 35.0, 20.0, 5.0)
+
+
+def writes(**failed: tuple[int, ...]) -> Window:
+    """Return a window with 300 writes between two scrapes, and how many of them failed."""
+    told: dict[str, Told] = {}
+    for name, shares in failed.items():
+        if not shares:  # it tells nothing
+            continue
+        bad = [sum(shares[:i]) for i in range(len(SCRAPES))]
+        good = [300 * i - sum(shares[:i]) for i in range(len(SCRAPES))]
+        told[at(name)] = {
+            APISERVER_START: ago(*((age, 5.0) for age in SCRAPES)),
+            APISERVER_REQUESTS: {
+                "PUT/200": ago(*zip(SCRAPES, map(float, good), strict=True)),
+                "PUT/500": ago(*zip(SCRAPES, map(float, bad), strict=True)),
+            },
+        }
+    ends = [replace(look("apiserver", n), endpoint=at(n), member="") for n in failed]
+    return window(told, looks=ends)
+
+
+@pytest.mark.parametrize(
+    ("seen", "finds"),
+    [
+        pytest.param(writes(a=(0, 0, 0), b=(0, 0, 0)), [], id="none fails"),
+        pytest.param(writes(a=(9, 9, 9), b=(0, 0, 0)), [], id="three of a hundred"),
+        pytest.param(
+            writes(a=(300, 300, 300), b=(0, 0, 0)),
+            [("a", "warning")],
+            id="all of one, and another writes well",
+        ),
+        pytest.param(
+            writes(a=(300, 300, 300), b=(300, 300, 300)),
+            [("a", "critical"), ("b", "critical")],
+            id="all of all",
+        ),
+        pytest.param(
+            writes(a=(300, 300, 300), b=()), [("a", "critical")], id="all of one, another is away"
+        ),
+        pytest.param(
+            writes(a=(0, 0, 150), b=(0, 0, 150)),
+            [("a", "warning"), ("b", "warning")],
+            id="half, and only just now",
+        ),
+        pytest.param(writes(a=(300, 300, 0)), [], id="over, though not for a minute"),
+    ],
+)
+def test_writes_that_fail(seen: Window, finds: list[tuple[str, str]]) -> None:
+    assert found(apiserver_writes_failing, seen) == finds
 
 
 # --- the watch cache -----------------------------------------------------------------------------

@@ -41,7 +41,14 @@ CAUSES = _words(
 )
 # Added since.
 ADDED = frozenset(
-    {"source-blind", "log-unreadable", "identity-changed", "host-unseen", "registry-uncounted"}
+    {
+        "source-blind",
+        "log-unreadable",
+        "identity-changed",
+        "host-unseen",
+        "registry-uncounted",
+        "split-brain",
+    }
 )
 KUBERNETES = _words(
     """

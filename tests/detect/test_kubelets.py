@@ -95,8 +95,12 @@ def _nodes(*unready: Node, server: Node | None = None) -> Nodes:
             "its kubelet is gone", id="its lease has run out",
         ),
         pytest.param(
-            _nodes(server=Node("cp", ("m1",), ready="False")), (), [("cp", "warning")],
-            "has not been ready", id="a member sits there",
+            _nodes(server=Node("cp", ("m1",), ready="False", ready_since=NOW - 1)), (),
+            [("cp", "warning")], "cp is not ready: ", id="a member sits there",
+        ),
+        pytest.param(
+            _nodes(Node("w1", ready="False", ready_since=NOW - 300)), (), [("w1", "info")],
+            "has not been ready for 5 min", id="for a while",
         ),
     ],
 )  # fmt: skip

@@ -2,9 +2,7 @@
 
 A row is a story in short: what happens to a cluster of m1 (the leader), m2 and m3, and the one
 cause that is named for it, beside notes; what is merely likely may be told first. The numbers are
-those of the catalogue's list of separators. Not judged here, for there is no evidence of it yet: 12
-and the second half of 13 (what API servers see), orphaned keys and giant objects of 14, backups of
-15.
+those of the catalogue's list of separators.
 """
 
 import pytest
@@ -28,12 +26,15 @@ from etcdscope.model.incident import EffectKind
 NAMES = {"a1": "m1", "a2": "m2", "a3": "m3", "a4": "m4"}
 
 
-def told(happens: str, seconds: int = 30, *, notes: bool = False, before: str = "") -> set[str]:
+def told(
+    happens: str, seconds: int = 30, *, notes: bool = False, before: str = "", on: str = ""
+) -> set[str]:
     """Return the serious causes that are named in the end: ``cause member``; or notes as well.
 
-    ``before``: what is so from the first second on.
+    ``before``: what is so from the first second on. ``on``: what it runs on, ``kubernetes``.
     """
     text = f"# {happens}\ncluster m1 m2 m3 leader=m1 term=2 writes=50/s\n"
+    text += f"{on}\n" if on else ""
     text += f"1s  {before}\n" if before else ""
     text += "".join(f"{line}\n" for line in _lines(happens)) + f"{15 + seconds}s  end\n"
     least = Severity.INFO if notes else Severity.WARNING
@@ -375,3 +376,118 @@ def test_whether_time_went_back(happens: str, cause: str) -> None:
 )
 def test_what_is_merely_one_failure_away(happens: str, causes: set[str]) -> None:
     assert {cause.split(" ")[0] for cause in told(happens)} == {c.split(" ")[0] for c in causes}
+
+
+# --- what API servers see ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("happens", "cause"),
+    [
+        pytest.param("cp-2 dials=m1", "apiserver-pinned cp-2", id="12: to another node's member"),
+        pytest.param("cp-2 dials=m1,m2,m3", "", id="12: not pinned: it names all of them"),
+        pytest.param("servers dials=m3", "apiserver-pinned", id="12: all of them, to one"),
+        pytest.param(
+            "cp-2 apiserver_db_bytes[etcd-0]=4GiB",
+            "apiserver-view-differs cp-2",
+            id="12: a size that no member has",
+        ),
+        pytest.param(
+            "cp-2 dials=elsewhere ahead=50000",
+            "apiserver-view-differs cp-2",
+            id="12: revisions of another etcd",
+        ),
+        pytest.param(
+            "m2 db=1500MiB  all process_start=1",
+            "db-size-uneven m2",
+            id="12: a member that is larger, and the API server tells its size",
+        ),
+    ],
+)
+def test_which_etcd_an_api_server_uses(happens: str, cause: str) -> None:
+    assert told(happens, 35, on="kubernetes") == ({cause} if cause else set())
+
+
+@pytest.mark.parametrize(
+    ("happens", "causes"),
+    [
+        pytest.param(
+            "cp-2 lags=25s past=60%", {"watch-cache-lagging cp-2"}, id="13: one API server's cache"
+        ),
+        pytest.param(
+            "cp-2 past=60%", {"watch-cache-lagging cp-2"}, id="13: its reads go past it to etcd"
+        ),
+        pytest.param(
+            "m2 slow_watchers=12 events_pending=1500",
+            {"watchers-slow m2"},
+            id="13: etcd's own watchers, and the caches are up to date",
+        ),
+        pytest.param(
+            "m2 slow_watchers=12 events_pending=1500  cp-2 lags=25s past=60%",
+            {"watchers-slow m2"},
+            id="13: etcd's own watchers, and a cache with them",
+        ),
+        pytest.param("writes=1/s", set(), id="13: an etcd where little happens"),
+    ],
+)
+def test_whose_watches_are_late(happens: str, causes: set[str]) -> None:
+    assert told(happens, 50, notes=True, on="kubernetes") == causes
+
+
+# --- whose keys they are -------------------------------------------------------------------------
+
+USUAL = "namespaces=30,12KiB pods@shop=3000,20MiB events@shop=900,600KiB"
+
+
+@pytest.mark.parametrize(
+    ("counted", "cause"),
+    [
+        pytest.param(USUAL, "", id="14: as ever"),
+        pytest.param(
+            f"{USUAL} events@ci=30000,25MiB", "events-flood events", id="14: events of a namespace"
+        ),
+        pytest.param(
+            f"{USUAL} acme.io/widgets@a=41000,1GiB orphan:acme.io/widgets=41000,1GiB",
+            "keys-orphaned acme.io/widgets",
+            id="14: objects without a definition",
+        ),
+        pytest.param(
+            f"{USUAL} acme.io/widgets@a=41000,1GiB", "", id="14: as many, and they have one"
+        ),
+        pytest.param(
+            f"{USUAL} object:/registry/configmaps/shop/dashboards=1.45MiB",
+            "objects-giant",
+            id="14: one object",
+        ),
+    ],
+)
+def test_whose_keys_fill_it(counted: str, cause: str) -> None:
+    days = "".join(f"1s  registry counted ago={hours}h {USUAL} | " for hours in (3, 2, 1))
+
+    named = told(f"{days}15s  registry counted {counted}", notes=True)
+
+    assert named == ({cause} if cause else set())
+
+
+# --- what is not missed until it is needed -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("happens", "cause"),
+    [
+        pytest.param("backup saved ago=27h", "backup-stale", id="15: none of today"),
+        pytest.param("backup saved ago=3h", "", id="15: there is one of this morning"),
+        pytest.param("backup saved broken=has_no_hash", "backup-stale", id="15: it is cut off"),
+        pytest.param(
+            "all in_use=900MiB db=950MiB  backup saved bytes=1MiB",
+            "backup-stale",
+            id="15: it is of something else, by its size",
+        ),
+        pytest.param("nightly ran ago=80h", "backup-stale", id="15: its job has not run"),
+        pytest.param(
+            "nightly ran ago=80h  backup saved ago=1h", "", id="15: a file outweighs its job"
+        ),
+    ],
+)
+def test_whether_there_is_a_backup(happens: str, cause: str) -> None:
+    assert told(happens, 10, on="kubernetes") == ({cause} if cause else set())

@@ -6,7 +6,7 @@ those into a black hole after rafthttp's 5 s, a client port that listens before 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import accumulate
@@ -96,6 +96,15 @@ class Growing:
         return self.start + self.rate * (now - self.since)
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run of a process that is over, and how it ended."""
+
+    began: float
+    ended: float
+    code: int
+
+
 @dataclass
 class SimMember:
     """One member: its process, its place in the network, its raft, its counters."""
@@ -131,7 +140,11 @@ class SimMember:
     growing: dict[tuple[Signal, str], Growing] = field(default_factory=dict)
     said: list[LogEvent] = field(default_factory=list)  # lines of its log that nobody read yet
     flags: dict[str, str] = field(default_factory=dict)
+    lists: tuple[str, ...] = ()  # the members whom it lists, if not all
     advertised: str = ""
+    host: str = ""  # where it runs, if that is not called as it is
+    ended: tuple[float, int] | None = None  # when its last run ended, and its exit code
+    runs: tuple[Run, ...] = ()  # those that are over
     active: dict[str, bool] = field(default_factory=dict)
 
     @property
@@ -148,7 +161,11 @@ class SimMember:
 
     @property
     def url(self) -> str:
-        return f"http://{self.name}:2379"
+        return f"http://{self.host or self.name}:2379"
+
+    @property
+    def peer_url(self) -> str:
+        return f"http://{self.host or self.name}:2380"
 
     def door(self, port: str = "client") -> str:
         """Return what we meet when we knock on one of its ports."""
@@ -185,6 +202,7 @@ class SimCluster:
         self._apart: dict[tuple[str, str], float] = {}
         self._stalled = 0.0
         self.lag = 0.0
+        self.own: dict[tuple[Signal, str], float] = {}  # what the monitor tells of itself
         self.chronicle = Chronicle()
         for name in names:
             self.join(name).term = term
@@ -229,16 +247,27 @@ class SimCluster:
 
     def member_list(self) -> MemberList:
         """Return the membership as etcd gives it: no name, no client URL before the first start."""
+        return self._listing(self.listed)
+
+    def list_of(self, m: SimMember) -> MemberList:
+        """Return the membership as one member has it."""
+        return (
+            self._listing([self.members[name] for name in m.lists])
+            if m.lists
+            else self.member_list()
+        )
+
+    def _listing(self, members: Iterable[SimMember]) -> MemberList:
         return MemberList(
             tuple(
                 Member(
                     m.id,
                     m.name if m.ever_started else "",
-                    (f"http://{m.name}:2380",),
+                    (m.peer_url,),
                     (m.advertised or m.url,) if m.ever_started else (),
                     m.learner,
                 )
-                for m in self.listed
+                for m in members
             )
         )
 

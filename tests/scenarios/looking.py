@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tests.scenarios.cluster import Counted, SimCluster, SimMember
+from tests.scenarios.kubernetes import SimKubernetes
+from tests.scenarios.kubernetes_looking import LookingAtKubernetes
 
 from etcdscope.detect.runner import source_of
 from etcdscope.model.census import REGISTRY_AT
@@ -113,8 +115,10 @@ class Talk:
 class Looking:
     """The monitor's eyes. It begins to look where ``endpoints`` say, and stops elsewhere."""
 
-    def __init__(self, cluster: SimCluster) -> None:
+    def __init__(self, cluster: SimCluster, kubernetes: SimKubernetes | None = None) -> None:
         self._cluster = cluster
+        self._kubernetes = LookingAtKubernetes(kubernetes, T0) if kubernetes else None
+        self._unseen = kubernetes is not None and kubernetes.managed  # etcd itself is
         self._loops: dict[tuple[str, str], Loop] = {}
         self._talks: dict[str, Talk] = {}
         self._on_the_way: list[Reading] = []
@@ -124,7 +128,7 @@ class Looking:
     def look(self, now: float, zoomed: bool) -> None:
         """Begin the looks that are due now, and end those that have got their answer."""
         for m in self._cluster.listed:
-            if not m.ever_started:
+            if not m.ever_started or self._unseen:
                 continue
             for source in PACES:
                 if source == "host" and not _host(m, now):
@@ -137,16 +141,23 @@ class Looking:
                     self._on_the_way.append(reading)
             self._attend(m, now)
         self._count(now)
+        if self._kubernetes:
+            self._on_the_way.extend(self._kubernetes.look(now, zoomed))
+        self._on_the_way.extend(self._written(now))
+        if now - self._noted >= 1.0:
+            self._noted = now
+            own = self._cluster.own.items()
+            told = [Observation(signal, value, key) for (signal, key), value in own]
+            told.append(_observed("loop_lag", self._cluster.lag))
+            self._on_the_way.append(Reading("self", "", T0 + now, observations=tuple(told)))
+
+    def _written(self, now: float) -> Iterator[Reading]:
+        """Yield what members have written into their logs since."""
         for m in self._cluster.members.values():
             lines, m.said = m.said, []
             if lines:
                 told = tuple(Observation(LOG_EVENT, line, line.kind) for line in lines)
-                log = f"log:{m.name}"
-                self._on_the_way.append(Reading("logs", log, T0 + now, 0.2, m.id, told))
-        if now - self._noted >= 1.0:
-            self._noted = now
-            late = (_observed("loop_lag", self._cluster.lag),)
-            self._on_the_way.append(Reading("self", "", T0 + now, observations=late))
+                yield Reading("logs", f"log:{m.name}", T0 + now, 0.2, m.id, told)
 
     def remember(self, memory: Memory, now: float) -> None:
         """Bring what an earlier life of the monitor knew."""
@@ -328,7 +339,7 @@ def _metrics(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:
 
 
 def _members(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:
-    yield Observation(MEMBER_LIST, cluster.member_list())
+    yield Observation(MEMBER_LIST, cluster.list_of(m))
 
 
 def _hashes(cluster: SimCluster, m: SimMember) -> Iterator[Observation]:

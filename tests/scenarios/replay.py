@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.scenarios.cluster import SimCluster
+from tests.scenarios.kubernetes import SimKubernetes
 from tests.scenarios.looking import GRAIN, T0, Looking
 from tests.scenarios.story import Story, amount
 from tests.scenarios.verbs import happen
@@ -30,18 +31,23 @@ def effects(story: Story) -> Iterator[Effect]:
         int(story.settings.get("term", "2")),
         amount(story.settings.get("writes", "50/s")),
     )
-    looking, state, waiting = Looking(cluster), State(DETECTORS), list(story.events)
+    kubernetes = None
+    if story.flags & {"kubernetes", "kubernetes managed"}:
+        kubernetes = SimKubernetes(cluster, managed="kubernetes managed" in story.flags)
+    looking, state, waiting = Looking(cluster, kubernetes), State(DETECTORS), list(story.events)
     for grain in range(round(story.end / GRAIN) + 1):
         now = grain * GRAIN
         while waiting and waiting[0].at <= now + 1e-9:
             event = waiting.pop(0)
             if event.verb == "monitor-restarts":
-                looking = Looking(cluster)
+                looking = Looking(cluster, kubernetes)
                 looking.remember(state.window.memory, now)
                 state = State(DETECTORS).resumed(state.incidents, T0 + now)
             else:
-                happen(cluster, event)
+                happen(cluster, event, kubernetes)
         cluster.advance(now)
+        if kubernetes:
+            kubernetes.advance(now, GRAIN)
         looking.look(now, state.suspect)
         if grain and grain % TICK == 0:
             state = _no_longer_looked_at(state, looking.endpoints())
@@ -52,7 +58,8 @@ def effects(story: Story) -> Iterator[Effect]:
 def _no_longer_looked_at(state: State, endpoints: frozenset[str]) -> State:
     """Drop looks as the engine does when an endpoint is not looked at any more."""
     window = state.window
-    looks = {at: look for at, look in window.looks.items() if at[1] in endpoints or not at[1]}
+    gone = {at for at in window.looks if "://" in at[1] and at[1] not in endpoints}
+    looks = {at: look for at, look in window.looks.items() if at not in gone}
     return replace(state, window=replace(window, looks=looks))
 
 
@@ -70,7 +77,7 @@ def _about(effect: Effect) -> str:
         return f"{what} {incident.severity}: {incident.summary}{also}"
     if spot := effect.blind_spot:
         why = f": {spot.why}" if effect.kind is EffectKind.BLIND_SPOT else ""
-        return f"{spot.source} of {_who(spot.subject, effect)}{why}"
+        return f"{spot.detector} {spot.source} of {_who(spot.subject, effect)}{why}"
     assert effect.verdict is not None
     return f"{effect.verdict.level.value}: {effect.verdict.sentence}"
 

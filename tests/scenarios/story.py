@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etcdscope.model.reading import Histogram, Value
+
 RULE = "----"
 _UNITS = {
     "ms": 0.001,
@@ -57,6 +59,17 @@ def amount(text: str) -> float:
     if not match:
         raise StoryError(f"{text!r} is not an amount such as 300ms, 2GiB, 80% or 17")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def value(text: str) -> Value:
+    """Read a number, a word, or what a histogram counted: ``3*2500`` is three of 2500 each."""
+    count, times, each = text.partition("*")
+    if times:
+        return Histogram((float("inf"),), (amount(count),), amount(count) * amount(each))
+    try:
+        return amount(text)
+    except StoryError:
+        return text
 
 
 def read(path: Path) -> Story:

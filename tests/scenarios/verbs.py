@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from tests.scenarios.cluster import Counters, Growing, Knobs, Process, SimCluster, SimMember
+from tests.scenarios.cluster import Counters, Growing, Knobs, Process, Run, SimCluster, SimMember
+from tests.scenarios.kubernetes import SimKubernetes
+from tests.scenarios.kubernetes_verbs import concerns, happen_there
 from tests.scenarios.looking import T0
-from tests.scenarios.story import Event, StoryError, amount
+from tests.scenarios.story import Event, StoryError, amount, value
 
 from etcdscope.model.census import Cell, Census, Key, Orphan
 from etcdscope.model.cluster import Role
 from etcdscope.model.logs import LogEvent
-from etcdscope.model.reading import Histogram, Value
 from etcdscope.model.signal import TABLE
 
 Settings = Mapping[str, str]
@@ -19,8 +20,11 @@ _KNOBS = frozenset(f.name for f in fields(Knobs))
 _USUAL = Knobs()
 
 
-def happen(cluster: SimCluster, event: Event) -> None:
+def happen(cluster: SimCluster, event: Event, kubernetes: SimKubernetes | None = None) -> None:
     """Let one event of the story happen."""
+    if kubernetes and concerns(kubernetes, event):
+        happen_there(kubernetes, event)
+        return
     if event.verb in _CLUSTER:
         _CLUSTER[event.verb](cluster, event)
         return
@@ -30,6 +34,8 @@ def happen(cluster: SimCluster, event: Event) -> None:
     for name in [*cluster.members] if event.who == "all" else event.who.split(","):
         if event.verb == "added":
             _added(cluster, name, event)
+            if kubernetes and "on" in event.settings:
+                kubernetes.seat(cluster.members[name], event.settings["on"])
             continue
         if name not in cluster.members:
             raise StoryError(f"there is no member {name!r}")
@@ -48,6 +54,8 @@ def _set_cluster(cluster: SimCluster, settings: Settings) -> None:
             cluster.writes = amount(text)
         elif name == "lag":
             cluster.lag = amount(text)
+        elif (own := TABLE.get(name.partition("[")[0])) and own.source == "etcdscope":
+            cluster.own[own, name.rstrip("]").partition("[")[2]] = amount(text)
         else:
             raise StoryError(f"the cluster has no {name!r}: say writes=50/s or lag=1s")
 
@@ -68,18 +76,7 @@ def _set_member(cluster: SimCluster, member: SimMember, event: Event) -> None:
             member.growing[TABLE[signal], key] = Growing(before, amount(text[1:]), event.at)
         else:
             member.growing.pop((TABLE[signal], key), None)
-            member.overrides[TABLE[signal], key] = _value(text)
-
-
-def _value(text: str) -> Value:
-    """Read a number, a word, or what a histogram counted: ``3*2500`` is three of 2500 each."""
-    count, times, each = text.partition("*")
-    if times:
-        return Histogram((float("inf"),), (amount(count),), amount(count) * amount(each))
-    try:
-        return amount(text)
-    except StoryError:
-        return text
+            member.overrides[TABLE[signal], key] = value(text)
 
 
 # --- members -------------------------------------------------------------------------------------
@@ -87,6 +84,7 @@ def _value(text: str) -> Value:
 
 def _killed(cluster: SimCluster, m: SimMember, event: Event) -> None:
     m.process, m.farewell, m.closes_at = Process.DEAD, False, None
+    m.ended = (event.at, 137)
 
 
 def _stopped(cluster: SimCluster, m: SimMember, event: Event) -> None:
@@ -95,10 +93,13 @@ def _stopped(cluster: SimCluster, m: SimMember, event: Event) -> None:
     if m.role is Role.LEADER and heirs:
         _handed(cluster, m, heirs[0])
     m.farewell, m.closes_at = True, event.at + 0.5
+    m.ended = (m.closes_at, 0)
 
 
 def _started(cluster: SimCluster, m: SimMember, event: Event) -> None:
     m.process, m.farewell, m.closes_at = Process.RUNNING, False, None
+    if m.ended:
+        m.runs, m.ended = (*m.runs, Run(m.started_at, *m.ended)), None
     m.ever_started, m.role, m.lead, m.transferee = True, Role.FOLLOWER, "", ""
     m.started_at, m.heard_leader = event.at, event.at
     m.ready_at = event.at + amount(event.settings.get("ready", "500ms"))
@@ -194,6 +195,10 @@ def _restored(cluster: SimCluster, m: SimMember, event: Event) -> None:
     m.match, m.term = {}, 1
 
 
+def _lists(cluster: SimCluster, m: SimMember, event: Event) -> None:
+    m.lists = () if event.words == ("all",) else tuple(event.words[0].split(","))
+
+
 def _flagged(cluster: SimCluster, m: SimMember, event: Event) -> None:
     m.flags.update(event.settings)
 
@@ -227,6 +232,7 @@ _MEMBER: Mapping[str, Callable[[SimCluster, SimMember, Event], None]] = {
     "promoted": _promoted,
     "restored": _restored,
     "flagged": _flagged,
+    "lists": _lists,
     "advertises": _advertises,
 }
 

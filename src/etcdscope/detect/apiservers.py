@@ -5,6 +5,7 @@ the API server.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from etcdscope.detect.detector import detector
 from etcdscope.detect.monitor import DENIED
@@ -134,7 +135,7 @@ def _unready(window: Window, endpoint: str) -> tuple[float, str, bool] | None:
     fresh = window.last(endpoint, APISERVER_HEALTH)
     if look.failure and look.failure not in DENIED and (fresh is None or fresh.at < look.at):
         return (
-            (look.since, f"does not answer: {look.detail or look.failure}", False)
+            (look.since, f"does not answer: {str(look.detail or look.failure).rstrip('.')}", False)
             if (look.failures > 1)
             else None
         )
@@ -282,36 +283,40 @@ def _ms(seconds: float) -> str:
 def apiserver_writes_failing(window: Window, limits: Limits) -> Iterator[Finding]:
     """Writes through an API server end in errors of the server.
 
-    Signal:  share of POST, PUT, PATCH, APPLY and DELETE that end with 5xx in the last minute; share
-             of its own requests that etcd did not do.
+    Signal:  share of POST, PUT, PATCH, APPLY and DELETE that end with 5xx, in the last minute and
+             still between the last two scrapes; share of its own requests that etcd did not do.
+             Critical where no other API server writes well.
     Source:  API server /metrics.
     Means:   usually etcd refuses or does not answer: no quorum, no leader, quota used up. Without a
              view of etcd this is how its trouble shows.
     Alike:   conflicts (409), refusals by webhooks (4xx), throttling (429): not counted.
     """
-    for endpoint in apiservers(window):
-        failed = failing_share(window, endpoint)
-        if failed is None or not (severity := limits.graded(failed[0])):
-            continue
-        share, each, of_etcd = failed
+    ends = apiservers(window)
+    writing = {e: found for e in ends if (found := failing_share(window, e))}
+    failing = {
+        e: found for e, found in writing.items() if min(found.share, found.now) > limits["warning"]
+    }
+    for endpoint, found in failing.items():
+        severity = limits.graded(found.share)
+        outage = severity is Severity.CRITICAL and len(failing) == len(writing)
         yield Finding(
             apiserver(window, endpoint),
-            severity,
-            f"{share * 100:.0f} % of the writes through the API server {name_of(window, endpoint)}"
-            f" fail ({each:.1f} a second)",
+            Severity.CRITICAL if outage else Severity.WARNING,
+            f"{found.now * 100:.0f} % of the writes through the API server"
+            f" {name_of(window, endpoint)} fail ({found.each:.1f} a second)",
             (
                 Evidence(
-                    "apiserver_write_errors", round(share, 3), "ratio", limits["warning"],
-                    APISERVER_REQUESTS.source,
+                    "apiserver_write_errors", round(found.share, 3), "ratio", limits["warning"],
+                    APISERVER_REQUESTS.source, says="of the writes of the last minute",
                 ),
                 *(
                     (
                         Evidence(
-                            "apiserver_etcd_errors", round(of_etcd, 3), "ratio", None,
+                            "apiserver_etcd_errors", round(found.of_etcd, 3), "ratio", None,
                             APISERVER_ETCD_ERRORS.source, says="of its requests to etcd",
                         ),
                     )
-                    if of_etcd is not None
+                    if found.of_etcd is not None
                     else ()
                 ),
             ),
@@ -319,22 +324,50 @@ def apiserver_writes_failing(window: Window, limits: Limits) -> Iterator[Finding
         )  # fmt: skip
 
 
-def failing_share(window: Window, endpoint: str) -> tuple[float, float, float | None] | None:
-    """Return which share of writes fails, how many a second, and which share etcd does not do."""
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Writes that fail: their share in the last minute, and between the last two scrapes.
+
+    ``each``: how many a second now. ``of_etcd``: which share of its requests etcd does not do.
+    """
+
+    share: float
+    now: float
+    each: float
+    of_etcd: float | None
+
+
+def failing_share(window: Window, endpoint: str) -> Failing | None:
+    """Return which share of the writes fails; None where there are too few to tell."""
     if not one_process(window, endpoint):
         return None
-    done = failed = 0.0
+    done = failed = done_now = failed_now = 0.0
     for key in window.keys(endpoint, APISERVER_REQUESTS):
         verb, _, code = key.partition("/")
         if verb in WRITES:
             each = rate(window, endpoint, APISERVER_REQUESTS, key)
-            done += each
-            failed += each if code.startswith("5") else 0.0
-    if done * SPAN < LEAST:
+            now = _rate_now(window, endpoint, APISERVER_REQUESTS, key)
+            done, done_now = done + each, done_now + now
+            if code.startswith("5"):
+                failed, failed_now = failed + each, failed_now + now
+    if done * SPAN < LEAST or not done_now:
         return None
     asked = _sum(window, endpoint, APISERVER_ETCD_REQUESTS)
     refused = _sum(window, endpoint, APISERVER_ETCD_ERRORS)
-    return failed / done, failed, refused / asked if asked else None
+    of_etcd = refused / asked if asked else None
+    return Failing(failed / done, failed_now / done_now, failed_now, of_etcd)
+
+
+def _rate_now(window: Window, endpoint: str, signal: Signal, key: str) -> float:
+    """Return how much a counter grew a second between the last two scrapes."""
+    scrapes = window.points(endpoint, APISERVER_START)[-2:]
+    seen = {p.at: p.value for p in window.points(endpoint, signal, key)[-2:]}
+    if len(scrapes) < 2:
+        return 0.0
+    before, after = (seen.get(scrape.at, 0.0) for scrape in scrapes)
+    if not isinstance(before, (int, float)) or not isinstance(after, (int, float)):
+        return 0.0
+    return max(after - before, 0.0) / (scrapes[1].at - scrapes[0].at)
 
 
 def _sum(window: Window, endpoint: str, signal: Signal) -> float:

@@ -17,6 +17,8 @@ CLOCKS = 300.0
 # Fewer nodes than this may stop for reasons of their own at the same time.
 MANY = 3
 TOGETHER = 0.8
+# "For 0 s" tells nobody anything.
+SPOKEN = 10.0
 _MOST = 10
 
 
@@ -149,14 +151,16 @@ def node_not_ready(window: Window, limits: Limits) -> Iterator[Finding]:
 def _unready(window: Window, node: Node, leases: Leases | None) -> Finding:
     seated = seat_of(window, node.name)
     stale = next((s for s in leases.stale if s.node == node.name), None) if leases else None
-    since = f" for {_duration(window.now - node.ready_since)}" if node.ready_since else ""
+    lasted = window.now - node.ready_since
+    long = node.ready_since and lasted >= SPOKEN
+    state = f"has not been ready for {_duration(lasted)}" if long else "is not ready"
     why = node.message or node.reason or "no reason given"
     own = "its kubelet is gone" if stale else "its kubelet says so itself"
     ruled = () if stale else (RuledOut("etcd or the API", "its lease is renewed"),)
     return Finding(
         Subject("node", node.name),
         Severity.WARNING if seated else Severity.INFO,
-        f"{node.name} has not been ready{since}: {own if leases else 'not ready'} ({why[:200]})",
+        f"{node.name} {state}: {own if leases else 'not ready'} ({why[:200]})",
         (
             said(
                 KUBE_NODES, f"Ready={node.ready}", node.reason, seated.member.id if seated else ""

@@ -114,7 +114,7 @@ def lease_expiry_storm(window: Window, limits: Limits) -> Iterator[Finding]:
             (
                 window.evidence(
                     member, LEASES_EXPIRED, newest.grown, limit=limits["expired"],
-                    says=f"in {newest.seconds:.0f} s, counted by {window.label(member)}",
+                    says=f"in {newest.seconds:.0f} s",
                 ),
             ),
             confidence=0.95,

@@ -4,7 +4,7 @@ The look-alikes are told apart by three facts: what its client port does when kn
 it says anything itself, and whether the other members still hear it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from etcdscope.detect.detector import detector
@@ -293,7 +293,10 @@ def member_frozen(window: Window, limits: Limits) -> Iterator[Finding]:
                 *(
                     (
                         Evidence(
-                            "others", names, source="Maintenance.Status", says=f"{names} answer"
+                            "others",
+                            float(len(witnesses)),
+                            source="Maintenance.Status",
+                            says=f"{names} answer",
                         ),
                     )
                     if names
@@ -362,12 +365,12 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
         if patient and not _led(window, member.id) and _will_tell(told, lead):
             continue
         deaf = [w for w, heard in told.items() if heard is False]
-        names = ", ".join(window.label(m) for m in against.agreeing)
+        follow = _follow([window.label(m) for m in against.agreeing if m != lead])
         yield Finding(
             Subject.member(member.id),
             Severity.WARNING,
             f"{member.label} is cut off from its peers: it answers us but has no leader,"
-            f" while {names} follow {window.label(lead)}",
+            f" while {follow} {window.label(lead)}",
             (
                 window.evidence(
                     member.id,
@@ -375,7 +378,7 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
                     window.word(member.id, RAFT_STATE) or "",
                     says="it does not follow the leader",
                 ),
-                window.evidence(lead, RAFT_LEAD, window.label(lead), says=f"{names} agree"),
+                window.evidence(lead, RAFT_LEAD, window.label(lead), says=f"{follow} it"),
                 *_heard(window, member.id, tuple(deaf), hears=False),
             ),
             ruled_out=(
@@ -396,6 +399,10 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
             else "Within two seconds the others' received bytes will tell"
             " whether one of them still hears it; then only a link is cut.",
         )
+
+
+def _follow(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} follow{'s' if len(names) == 1 else ''}"
 
 
 def _led(window: Window, member: str) -> bool:

@@ -132,7 +132,7 @@ def node_without_member(window: Window, limits: Limits) -> Iterator[Finding]:
             Subject("node", node.name),
             Severity.WARNING,
             f"{node.name} is of the control plane, but has no member: {len(_expected(known))}"
-            f" nodes, {voters} voters, so {_losses(voters)}",
+            f" nodes, {voters} voters, so {_losses(voters, len(_expected(known)))}",
             (
                 said(KUBE_NODES, ", ".join(node.addresses), "no member has one of its addresses"),
                 said(KUBE_PODS, _condition(pod) if pods_seen(window) else "not seen"),
@@ -142,9 +142,10 @@ def node_without_member(window: Window, limits: Limits) -> Iterator[Finding]:
         )
 
 
-def _losses(voters: int) -> str:
-    may = (voters - 1) // 2
-    return "no loss is tolerated" if may == 0 else f"{may} may be lost, not {may + 1}"
+def _losses(voters: int, nodes: int) -> str:
+    """Return how many may be lost, and how many one would think by the nodes."""
+    may, seems = (voters - 1) // 2, (nodes - 1) // 2
+    return f"{may or 'none'} may be lost" + (f", not {seems}" if seems > may else "")
 
 
 def _expected(known: Nodes) -> tuple[Node, ...]:

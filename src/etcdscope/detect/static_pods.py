@@ -1,10 +1,11 @@
 """The static pods of the control plane: flags that drift, pins, and probes that kill."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from etcdscope.detect.detector import detector
 from etcdscope.detect.seats import dialled_by, hosts, is_itself, pods, said, seat_of
-from etcdscope.model.finding import CLUSTER, Evidence, Finding, Limits, RuledOut, Severity, Subject
+from etcdscope.model.amounts import size as mib
+from etcdscope.model.finding import CLUSTER, Finding, Limits, RuledOut, Severity, Subject
 from etcdscope.model.incident import Step
 from etcdscope.model.kubernetes import APISERVER, ETCD, Ending, StaticPod
 from etcdscope.model.signal import PROCESS_START, QUOTA_BYTES
@@ -127,10 +128,11 @@ def flags_drift(window: Window, limits: Limits) -> Iterator[Finding]:
         Severity.WARNING if differ and _settled(window) else Severity.INFO,
         f"{len(told)} flag{'s' if len(told) > 1 else ''} of the control plane"
         f" differ{'s' if len(told) == 1 else ''} from node to node: {', '.join(told[:4])}"
-        + (" …" if len(told) > 4 else ""),
+        + (" …" if len(told) > 4 else "")
+        + _smallest(window, quotas),
         (
             *(said(KUBE_PODS, values, f"{kind} --{flag}") for kind, flag, values in rows),
-            *quotas,
+            *(window.evidence(member, QUOTA_BYTES, quota) for member, quota in quotas.items()),
         )[:_MOST_ROWS],
         confidence=0.97,
     )
@@ -149,12 +151,20 @@ def _differing(those: Sequence[StaticPod]) -> Iterator[tuple[str, str, str]]:
             yield those[0].kind, flag, told
 
 
-def _quotas(window: Window) -> tuple[Evidence, ...]:
+def _quotas(window: Window) -> dict[str, float]:
+    """Return the members' own quotas where they differ."""
     seen = {m.id: window.number(m.id, QUOTA_BYTES, within=60.0) for m in window.members}
     known = {member: quota for member, quota in seen.items() if quota}
-    if len(set(known.values())) < 2:
-        return ()
-    return tuple(window.evidence(member, QUOTA_BYTES, quota) for member, quota in known.items())
+    return known if len(set(known.values())) > 1 else {}
+
+
+def _smallest(window: Window, known: Mapping[str, float]) -> str:
+    """Return whose quota is the smallest, where quotas differ: it is the one that counts."""
+    if not known:
+        return ""
+    least = min(known, key=lambda m: known[m])
+    sizes = f"{mib(known[least])}, of others up to {mib(max(known.values()))}"
+    return f"; the quota of {window.label(least)} is {sizes}: the smallest one stops all writes"
 
 
 def _settled(window: Window) -> bool:

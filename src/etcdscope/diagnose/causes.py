@@ -48,6 +48,10 @@ _BEFORE = {
         ("liveness-kill-loop", effect): _EVER
         for effect in ("member-down", "member-restarting", "quorum-margin-zero", "quorum-lost")
     },
+    **{
+        ("liveness-kill-loop", effect): _EVER
+        for effect in ("apiserver-writes-failing", "apiserver-unready", "watch-cache-lagging")
+    },
 }
 
 
@@ -56,6 +60,7 @@ def _explains(
     *,
     anywhere: tuple[str, ...] = (),
     same: tuple[str, ...] = (),
+    inside: tuple[str, ...] = (),
     touching: tuple[str, ...] = (),
     within: float = 10.0,
     lasting: float = float("inf"),
@@ -73,6 +78,7 @@ def _explains(
         for where, effects in (
             (Where.ANYWHERE, anywhere),
             (Where.SAME, same),
+            (Where.WITHIN, inside),
             (Where.TOUCHING, touching),
         )
         for effect in effects
@@ -217,7 +223,9 @@ TABLE: tuple[Explanation, ...] = (
         within=15.0,
     ),
     *_explains("apply-lag", same=("proposals-failing",)),
-    *_explains("leader-missing", anywhere=("proposals-failing", "quorum-margin-zero")),
+    *_explains(
+        "leader-missing", anywhere=("proposals-failing", "quorum-margin-zero", "leader-changed")
+    ),
     *_explains(
         "leader-flapping", anywhere=("leader-changed", "leader-missing", "proposals-failing")
     ),
@@ -391,6 +399,7 @@ _KUBERNETES = (
     "watch-cache-lagging",
     "node-not-ready",
 )
+_NODES = ("node-leases-stale", "node-not-ready")
 TABLE = (
     *TABLE,
     # What Kubernetes shows of etcd's trouble. Leases run out 40 s after their last renewal, and API
@@ -422,11 +431,18 @@ TABLE = (
             "certificate-expired",
             "certificate-mismatched",
             "revision-rewound",
+            "liveness-kill-loop",
         )
         for row in _explains(cause, anywhere=_KUBERNETES, within=60.0)
     ),
-    *_explains("apiserver-unready", anywhere=("node-leases-stale", "node-not-ready"), within=60.0),
-    *_explains("node-leases-stale", same=("node-not-ready",), within=60.0),
+    *_explains("apiserver-unready", anywhere=_NODES, within=60.0),
+    *_explains("apiserver-writes-failing", anywhere=_NODES, within=60.0),
+    *_explains("watchers-slow", anywhere=("watch-cache-lagging",), within=60.0),
+    *_explains(
+        "apiserver-unready", same=("apiserver-writes-failing", "watch-cache-lagging"), within=60.0
+    ),
+    *_explains("node-leases-stale", inside=("node-not-ready",), within=60.0),
+    *_explains("flags-drift", same=("db-size-uneven",)),  # that of the quotas: the cluster's
     *_explains("revision-rewound", anywhere=("apiserver-view-differs",), within=60.0),
     *_explains("cluster-id-mixed", anywhere=("apiserver-view-differs",), within=60.0),
     *_explains("member-without-node", same=("member-down", "member-unreachable")),

@@ -9,7 +9,7 @@ while the effect itself has not lasted longer than ``lasting``. A fault in its o
 from dataclasses import dataclass
 from enum import Enum
 
-from etcdscope.model.finding import Finding
+from etcdscope.model.finding import CLUSTER, Finding
 
 # Faults in their own right; the other effects are symptoms and states, which outlast a cause.
 FAULTS = frozenset(
@@ -34,6 +34,7 @@ class Where(Enum):
 
     ANYWHERE = "anywhere in the cluster"
     SAME = "the same subject"
+    WITHIN = "the same subject, or the cause is the whole cluster's"
     TOUCHING = "the cause's member is the effect's subject or an end of it, or the other way round"
 
 
@@ -56,4 +57,6 @@ def meet(where: Where, cause: Finding, effect: Finding) -> bool:
         return True
     if where is Where.SAME:
         return cause.subject == effect.subject
+    if where is Where.WITHIN:
+        return cause.subject in (effect.subject, CLUSTER)
     return effect.subject.touches(cause.subject.name) or cause.subject.touches(effect.subject.name)

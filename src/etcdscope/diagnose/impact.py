@@ -118,7 +118,9 @@ def _pinned(window: Window, root: Finding) -> Iterator[str]:
 def _measured(window: Window) -> Iterator[str]:
     """Yield what is measured of the impact, the worst API server's figures."""
     ends = [e for e in apiservers(window) if one_process(window, e)]
-    failing = [(found[0], e) for e in ends if (found := failing_share(window, e)) and found[0] > 0]
+    failing = [
+        (found.now, e) for e in ends if (found := failing_share(window, e)) and found.now > 0
+    ]
     if failing:
         share, end = max(failing)
         least = "under 1" if share < 0.01 else f"{share * 100:.0f}"

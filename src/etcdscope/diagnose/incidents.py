@@ -339,7 +339,8 @@ def _worded(
         test=test,
         impact=" ".join(filter(None, (known.impact if known else "", context.also(root)))),
         runbook=tuple(_filled(step, blanks) for step in known.runbook) if known else (),
-        names=context.names,
+        # Who was removed meanwhile is still called as it was.
+        names={**incident.names, **context.names},
     )
 
 
@@ -371,7 +372,8 @@ def _merged(followed: Followed, into: str, now: float, context: Context) -> Effe
 
 
 def _effect(kind: EffectKind, now: float, incident: Incident, context: Context) -> Effect:
-    return Effect(kind, now, context.cluster, incident=incident, names=context.names)
+    names = {**context.names, **incident.names}
+    return Effect(kind, now, context.cluster, incident=incident, names=names)
 
 
 def _duration(seconds: float) -> str:
