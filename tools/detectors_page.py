@@ -30,8 +30,8 @@ class Chapter:
 CHAPTERS = (
     Chapter(
         "Quorum and leadership",
-        ("quorum", "leadership", "elections", "leader_place"),
-        "a lost quorum, no margin, no leader, flapping leaders, settings that cause elections",
+        ("quorum", "leadership", "elections", "split", "leader_place"),
+        "a lost quorum, no margin, no leader or two of them, settings that cause elections",
     ),
     Chapter(
         "Members",

@@ -152,6 +152,11 @@ class SimMember:
         """Return whether its raft runs."""
         return self.process is Process.RUNNING and not self.host_lost
 
+    @property
+    def alone(self) -> bool:
+        """Return whether it was made a cluster of its own."""
+        return self.lists == (self.name,)
+
     def shown(self, signal: Signal, key: str, now: float) -> float:
         """Return what a counter of the story's own stands at; 0 where it has none."""
         if (growing := self.growing.get((signal, key))) is not None:
@@ -241,8 +246,8 @@ class SimCluster:
 
     @property
     def leader(self) -> SimMember | None:
-        """Return the leader of the highest term that still runs."""
-        leading = [m for m in self.listed if m.role is Role.LEADER and m.alive]
+        """Return the leader of the highest term that still runs, of all but a member of its own."""
+        leading = [m for m in self.listed if m.role is Role.LEADER and m.alive and not m.alone]
         return max(leading, key=lambda m: m.term, default=None)
 
     def member_list(self) -> MemberList:
@@ -291,6 +296,14 @@ class SimCluster:
         needed = quorum(len(self.voters))
         return self.rtt(m, leader) + (ways[needed - 1] if len(ways) >= needed else 0.0)
 
+    def agreed(self, m: SimMember) -> bool:
+        """Return whether a linearizable read through the member is answered."""
+        leader = self.leader
+        if m.alone:
+            return m.role is Role.LEADER
+        there = leader is not None and leader.heard_quorum == self.now
+        return there and leader is not None and self.connected(m, leader)
+
     # --- what time does ------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
@@ -309,6 +322,10 @@ class SimCluster:
                     self._stream(a, b, passed)
 
     def _tick(self, m: SimMember) -> None:
+        if m.alone:
+            if m.role is not Role.LEADER:
+                m.role, m.lead, m.term = Role.LEADER, m.id, m.term + 1
+            return
         rival = next(iter(sorted(self._leaders_for(m), key=lambda x: -x.term)), None)
         if rival is not None and (m.role is not Role.LEADER or rival.term > m.term):
             if m.lead != rival.id:

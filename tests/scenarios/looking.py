@@ -364,11 +364,10 @@ def _knocked(m: SimMember, began: float, now: float) -> Reading | None:
 
 def _probed(cluster: SimCluster, m: SimMember, began: float, now: float) -> Reading | None:
     door, waited = m.door(), now - began
-    leader = cluster.leader
-    agreed = leader is not None and leader.heard_quorum == cluster.now
     reads = door == "open" and m.serving(now) and waited >= m.knobs.answers - GRAIN
-    linear = reads and agreed and leader is not None and cluster.connected(m, leader)
-    linear = linear and cluster.read_index(m) < 1.0  # our client's own deadline
+    linear = (
+        reads and cluster.agreed(m) and cluster.read_index(m) < 1.0
+    )  # our client's own deadline
     if not linear and door != "refused" and waited < PROBE_BOUND:
         return None
     took = max(waited, m.knobs.answers if reads else 0.001)
