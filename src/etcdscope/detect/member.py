@@ -154,7 +154,7 @@ def _starting(window: Window, member: str) -> Finding:
     for_ = f" for {quiet:.0f} s" if quiet is not None else " yet"
     return Finding(
         Subject.member(member),
-        Severity.WARNING,
+        _gravity(window),
         f"{window.label(member)} is starting: its port is open again, but it has not answered"
         f"{for_}",
         (_port(window, member, "etcd listens before it has read its log and joined"),),
@@ -182,7 +182,7 @@ def _refused(window: Window, member: str) -> Iterator[Finding]:
     away = f", {returned:.0f} s after it was stopped in order, and is not back" if returned else ""
     yield Finding(
         Subject.member(member),
-        Severity.WARNING,
+        _gravity(window),
         f"{window.label(member)} is down{away}: its host refuses connections to etcd",
         (
             _port(window, member, "the host is up and nobody listens"),
@@ -196,6 +196,11 @@ def _refused(window: Window, member: str) -> Iterator[Finding]:
         ),
         confidence=0.97,
     )
+
+
+def _gravity(window: Window) -> Severity:
+    """A cluster of one has lost all with its member; in others quorum-lost says so."""
+    return Severity.CRITICAL if len(window.members) == 1 else Severity.WARNING
 
 
 def _keeps_its_peer_port(window: Window, member: str, since: float) -> bool:
@@ -227,7 +232,7 @@ def _host_gone(window: Window, member: str) -> Iterator[Finding]:
         return
     yield Finding(
         Subject.member(member),
-        Severity.WARNING,
+        _gravity(window),
         f"{window.label(member)} is gone: neither we nor its peers hear anything from its host",
         (
             _port(window, member, "no answer to a connection attempt"),
@@ -284,7 +289,7 @@ def member_frozen(window: Window, limits: Limits) -> Iterator[Finding]:
         names = ", ".join(window.label(w) for w in witnesses)
         yield Finding(
             Subject.member(member.id),
-            Severity.WARNING,
+            _gravity(window),
             f"{member.label} is frozen: it accepts connections but has answered nothing for"
             f" {quiet:.1f} s",
             (
