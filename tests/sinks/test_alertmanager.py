@@ -309,7 +309,7 @@ def test_annotations_say_why_and_what_to_do() -> None:
 
     assert annotations(seen) == {
         "summary": "m1's disk is slow",
-        "why": "wal_fsync_p99 of m1 = 0.4123 s (limit 0.1); the leader lost m1",
+        "why": "wal_fsync_p99 of m1 = 0.4123 s (limit 0.1); leader = lost, the leader lost m1",
         "ruled_out": "cpu-starved: the CPU is idle",
         "alternatives": "disk-shared (5%): others may use the disk",
         "effects": "leader-flapping",

@@ -217,13 +217,12 @@ def annotations(incident: Incident, *, was: str = "", became: str = "") -> dict[
 
 
 def _fact(evidence: Evidence, names: Mapping[str, str]) -> str:
-    if evidence.says:
-        return evidence.says
     value = evidence.value
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = f"{value:.4g}" if isinstance(value, float) else names.get(str(value), str(value))
     of = f" of {names.get(evidence.member, evidence.member)}" if evidence.member else ""
     limit = "" if evidence.limit is None else f" (limit {evidence.limit:.4g})"
-    return f"{evidence.signal}{of} = {text} {evidence.unit}".rstrip() + limit
+    says = f", {evidence.says}" if evidence.says else ""
+    return f"{evidence.signal}{of} = {text} {evidence.unit}".rstrip() + limit + says
 
 
 def _known_as(labels: Labels) -> str:
