@@ -35,7 +35,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Members",
-        ("member", "process", "memory", "descriptors", "clock"),
+        ("member", "isolation", "restarts", "process", "memory", "descriptors", "clock"),
         "down, frozen, cut off, restarting; short of CPU, memory or descriptors; a wrong clock",
     ),
     Chapter(

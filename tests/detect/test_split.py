@@ -3,7 +3,7 @@
 import pytest
 from tests.detect.windows import Told, ago, found, window
 
-from etcdscope.detect.member import member_isolated
+from etcdscope.detect.isolation import member_isolated
 from etcdscope.detect.split import split_brain
 from etcdscope.model.cluster import Member, MemberList
 from etcdscope.model.signal import (

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from etcdscope.model.cluster import MemberList
+from etcdscope.model.finding import Evidence
 from etcdscope.model.reading import Failure
 from etcdscope.model.signal import (
     ACTIVE_PEERS,
@@ -290,3 +291,33 @@ def received_growth(
     if len(numbers) < 2 or points[-1].at - points[0].at < least:
         return None
     return numbers[-1] - numbers[0]
+
+
+def port_evidence(window: Window, member: str, says: str, port: str = "client") -> Evidence:
+    """Return what one of its ports does, as evidence."""
+    return Evidence(
+        f"{port}_port",
+        door(window, member, port).value,
+        source=PORT_STATE.source,
+        member=member,
+        says=says,
+    )
+
+
+def heard_evidence(
+    window: Window, member: str, by: tuple[str, ...], hears: bool
+) -> tuple[Evidence, ...]:
+    """Return who still hears a member, or who lost it, as evidence; nothing of nobody."""
+    if not by:
+        return ()
+    names = ", ".join(window.label(m) for m in by)
+    still = "still hears it" if len(by) == 1 else "still hear it"
+    return (
+        Evidence(
+            "peers_that_hear_it" if hears else "peers_that_lost_it",
+            float(len(by)),
+            source="/metrics, /debug/vars",
+            member=member,
+            says=f"{names} {still}" if hears else f"{names} lost it too",
+        ),
+    )
