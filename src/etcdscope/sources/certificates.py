@@ -31,7 +31,7 @@ class CertificatesSource:
 
     # A replaced certificate is seen in minutes; a handshake costs a member a millisecond.
     name = "certificate"
-    pace = Pace(cadence=300.0, patience=4.0, zoomed=10.0)
+    pace = Pace(cadence=300.0, patience=4.0, zoomed=5.0)
 
     def __init__(
         self,
