@@ -33,7 +33,12 @@ STALLED: Final = frozenset(
     }
 )
 # Whenever a member is not heard, and when it catches up again.
-MISSED: Final = STALLED | {"snapshot-storm", "etcdMemberCommunicationSlow", "etcdMembersDown"}
+MISSED: Final = STALLED | {
+    "pre-vote-off",  # etcd 3.4: its return forces an election
+    "snapshot-storm",
+    "etcdMemberCommunicationSlow",
+    "etcdMembersDown",
+}
 
 # --- what is right, and by which name of the mixin it would be ---------------------------------
 # Every benefit of the doubt: the mixin's "members are down" counts for whatever takes a member

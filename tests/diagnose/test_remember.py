@@ -46,6 +46,7 @@ class Watched:
         names: Mapping[str, str] | None = None,
         certificate: str = "",
         listed: Iterable[str] = (),
+        read_ago: tuple[float, ...] = (1.0,),
     ) -> tuple[Change, ...]:
         """Look once at all, 5 s later; return what changed."""
         ids = tuple(listed) or tuple(revisions)
@@ -59,12 +60,13 @@ class Watched:
             Reading(
                 "probe",
                 f"http://{m}:2379",
-                self.now - 1.0,
+                self.now - ago,
                 0.0,
                 m,
                 (Observation(LINEARIZABLE_OK, float(read)),),
             )
             for m in revisions
+            for ago in read_ago
         ]
         looked = [
             Reading(
@@ -136,6 +138,21 @@ def test_revision_that_a_read_through_the_quorum_confirms_to_be_lower_went_back(
     assert {(c.before, c.after) for c in changes} == {(500, 100), (900, 20)}
     assert seen.memory.revision.value == 100
     assert seen.see(all_at(101), index=21) == ()
+
+
+def test_read_before_the_last_one_confirms_as_well() -> None:
+    """Both come once a second, so that the newest read may always be newer than the status."""
+    seen = Watched()
+    seen.see(all_at(500), read_ago=(0.0,))
+
+    assert kinds(seen.see(all_at(100), read_ago=(1.0, 0.0))) == ["revision"]
+
+
+def test_read_that_none_of_the_values_came_after_confirms_nothing() -> None:
+    seen = Watched()
+    seen.see(all_at(500), read_ago=(0.0,))
+
+    assert seen.see(all_at(100), read_ago=(0.0,)) == ()
 
 
 def test_only_the_index_went_back_where_the_revision_was_raised() -> None:

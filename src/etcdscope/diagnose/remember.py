@@ -131,10 +131,10 @@ def _confirmed(window: Window, member: str, signal: Signal, mark: Mark) -> bool:
     Such a read returns when all that was committed before it has been applied, so that a member
     which only lags cannot pass for one that went back.
     """
-    read = window.last(member, LINEARIZABLE_OK)
     shown = window.last(member, signal)
-    return bool(
-        read and shown and read.value == 1 and read.at > mark.at + READ_BEGAN and shown.at > read.at
+    return shown is not None and any(
+        read.value == 1 and mark.at + READ_BEGAN < read.at < shown.at
+        for read in window.points(member, LINEARIZABLE_OK)
     )
 
 
