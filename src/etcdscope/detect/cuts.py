@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from etcdscope.detect.detector import detector
-from etcdscope.detect.hearing import answers_lost, hears, through
-from etcdscope.detect.network import FLAT_FOR, RUNBOOK, WAS_CUT, loses, trail
+from etcdscope.detect.hearing import WAS_CUT, answers_lost, heard_again, hears, through
+from etcdscope.detect.network import FLAT_FOR, RUNBOOK, loses, trail, was_away
 from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.process import starved
 from etcdscope.detect.streams import judged_over, peers_lost
 from etcdscope.detect.testimony import Dissent, dissent, leader
 from etcdscope.model.finding import Evidence, Finding, Limits, RuledOut, Severity, Subject
+from etcdscope.model.incident import Step
 from etcdscope.model.signal import (
     ACTIVE_PEERS,
     PEER_RECEIVED_BYTES,
@@ -34,6 +35,9 @@ RECONNECTS = 20.0
 # broke five seconds after the mending made it so, and only a dial makes it active again. Past what
 # is remembered of what was before, it is no more than a note.
 REMEMBERED = 590.0
+# And TCP doubles its waits up to two minutes: a follower was without leader for 65 s after a cut of
+# 150 s was mended, another was not heard for as long.
+TCP_WAITS = 120.0
 # A new leader knows nothing of how far the others are until they have answered it.
 LED_FOR = 5.0
 # TCP tries a lost packet again after 0.2, 0.4, 0.8 and 1.6 s: over a link that loses a third, four
@@ -49,7 +53,15 @@ QUICK = 0.1
     closes_after=2.0,
     impact="The member behind the cut link has no leader, or depends on a fallback path; elections"
     " and membership changes may fail.",
-    runbook=RUNBOOK,
+    runbook=(
+        *RUNBOOK,
+        # Seen on etcd 3.5.30 after 150 s: the follower was without leader for 65 s more.
+        Step(
+            "Once it is mended, an old connection may wait up to two minutes. On the leader this"
+            " ends it, and etcd dials anew.",
+            "ss -K dst {peer_host} sport = :2380",
+        ),
+    ),
 )
 def link_one_way(window: Window, limits: Limits) -> Iterator[Finding]:
     """The link between two members is cut, in one direction or both, while a third reaches both.
@@ -96,18 +108,17 @@ def _to_the_leader(window: Window, member: str, lead: str) -> Finding | None:
         return None
     against = dissent(window, member, lead)
     if against is None:
-        return _unanswered(window, member, lead) if unanswered(window, lead, member) else None
+        return _not_heard(window, member, lead)
     third = [
         w
         for w in against.agreeing
         if w not in (member, lead)
         and hears(window, w, member, lead, against)
-        and not _hears_anew(window, w, member, against.since)
+        and (heard_again(window, w, member, against.since) or RECONNECTS) >= RECONNECTS
     ]
     still = through(window, lead, member)
     if hears(window, lead, member, lead, against):
-        one_way = still.to_member >= CUT_FOR and _heard_all_along(window, member, lead, against)
-        return _unsent(window, member, lead) if one_way else None
+        return _half(window, member, lead, third, against) if still.to_member >= CUT_FOR else None
     flat = min(still.to_leader, still.to_member)
     sudden = flat >= CUT_FOR and _was_well(window, member, lead, against.since, window.now - flat)
     if not third or not (sudden or against.seconds >= FLAT_FOR):
@@ -115,13 +126,45 @@ def _to_the_leader(window: Window, member: str, lead: str) -> Finding | None:
     return _lost(window, member, lead, third, max(flat, against.seconds))
 
 
-def _hears_anew(window: Window, witness: str, member: str, since: float) -> bool:
-    """Return whether the witness hears it again only now: it was isolated, and is no more."""
-    points = window.points(witness, PEER_RECEIVED_BYTES, member, over=window.now - since)
-    grown = (b.at for a, b in pairwise(points) if b.value != a.value)
-    return any(
-        b - a > WAS_CUT and window.now - b < RECONNECTS for a, b in pairwise((since, *grown))
+def _not_heard(window: Window, member: str, lead: str) -> Finding | None:
+    """Return that a follower's answers do not reach the leader: still, or after a mending."""
+    if unanswered(window, lead, member):
+        return _unanswered(window, member, lead)
+    flat = through(window, lead, member).to_leader
+    stuck = (
+        window.word(member, RAFT_LEAD) == lead
+        and answers_lost(window, lead, member)
+        and flat >= WAS_CUT
+        and left_in_order(window, member, within=TCP_WAITS) is None
+        and not loses(window, lead, member)
     )
+    if not stuck:
+        return None
+    if was_away(window, member, lead, over=TCP_WAITS):
+        return _waiting(window, member, lead, heard=False)
+    return _unanswered(window, member, lead) if _wrote_on(window, member, flat) else None
+
+
+def _wrote_on(window: Window, member: str, flat: float) -> bool:
+    """Return whether it saved what it was sent since nothing of it arrives any more.
+
+    Of 512 messages without an answer the leader waits, and the follower stands still as well; it
+    looks like a disk that hangs, but for the fsyncs before.
+    """
+    fsyncs = window.histogram(member, WAL_FSYNC, over=flat)
+    forgotten = flat > TCP_WAITS - FLAT_FOR
+    return forgotten or (fsyncs is not None and fsyncs[0].count >= ADVANCES)
+
+
+def _half(
+    window: Window, member: str, lead: str, third: list[str], against: Dissent
+) -> Finding | None:
+    """Return that the leader hears the member, which hears nothing: still, or after a mending."""
+    if _heard_all_along(window, member, lead, against):
+        return _unsent(window, member, lead)
+    linked = any(heard_again(window, w, member, against.since) is None for w in third)
+    waits = linked and against.seconds > WAS_CUT
+    return _waiting(window, member, lead, heard=True) if waits else None
 
 
 def _heard_all_along(window: Window, member: str, lead: str, against: Dissent) -> bool:
@@ -274,6 +317,32 @@ def _unsent(window: Window, member: str, lead: str) -> Finding:
         ),
         confidence=0.9,
         next_test=f"nc -vz from {a} to the peer port of {b}; the other way it works.",
+    )
+
+
+def _waiting(window: Window, member: str, lead: str, *, heard: bool) -> Finding:
+    """``heard``: by the leader, which it does not hear; or the other way round."""
+    a, b = window.label(member), window.label(lead)
+    near, far = (b, a) if heard else (a, b)
+    return Finding(
+        Subject.link(member, lead),
+        Severity.WARNING,
+        f"The link between {a} and the leader {b} is back one way: what {near} sends {far} waits"
+        " for TCP, which tries again after up to two minutes",
+        (
+            window.evidence(
+                member, RAFT_LEAD, "none" if heard else b, says="whom it knows as leader"
+            ),
+            window.evidence(
+                lead,
+                PEER_RECEIVED_BYTES,
+                "growing" if heard else 0.0,
+                name="received_from",
+                says=f"what {b} receives from {a}",
+            ),
+        ),
+        ruled_out=(RuledOut("member-isolated", "one of the two hears the other"),),
+        confidence=0.9,
     )
 
 

@@ -14,6 +14,7 @@ What was measured on etcd 3.5.30, three members, sixty puts a second:
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from etcdscope.detect.testimony import (
     TESTIFIES_AFTER,
@@ -36,6 +37,9 @@ SCRAPED = 6.5
 ON_ITS_WAY = 0.05
 # An entry may be committed and its answer still be on its way: one behind is no loss, two may be.
 UNANSWERED = 2.0
+# TCP tries again after 0.2 s, 0.4 s and so on: a link that loses a third brings something through
+# within seconds. After longer silence it was cut, and what comes now is its mending.
+WAS_CUT = 8.0
 
 
 @once
@@ -86,6 +90,19 @@ def hears(window: Window, witness: str, member: str, lead: str, against: Dissent
     if now > then:
         return True
     return False if scrapes[-1] > against.shown + ON_ITS_WAY else None
+
+
+@once
+def heard_again(window: Window, witness: str, member: str, since: float) -> float | None:
+    """Return for how long it has been heard again after a cut; None if it was heard all along.
+
+    ``since``: when it lost the leader.
+    """
+    points = window.points(witness, PEER_RECEIVED_BYTES, member, over=window.now - since)
+    begins = (p.at for p in points[:1])  # what was before is forgotten, or it lost the leader then
+    heard = (*begins, *(b.at for a, b in pairwise(points) if b.value != a.value))
+    backs = [b for a, b in pairwise(heard) if b - a > WAS_CUT]
+    return window.now - backs[-1] if backs else None
 
 
 def _quiet(window: Window, members: tuple[str, ...], lead: str, until: float) -> bool:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from etcdscope.detect.cuts import RECONNECTS
 from etcdscope.detect.detector import detector
-from etcdscope.detect.hearing import hears, leads_on
+from etcdscope.detect.hearing import heard_again, hears, leads_on
 from etcdscope.detect.latency import election_timeout
 from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.split import agreed
@@ -79,7 +80,7 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
         if agreed(window, member.id, against.since):
             continue  # it has a quorum of its own: a split brain
         told = {w: hears(window, w, member.id, lead, against) for w in against.agreeing}
-        if any(told.values()):
+        if any(told.values()) and not _mending(window, member.id, lead, told, against):
             continue  # somebody hears it: only a link is cut
         if patient and not _led(window, member.id) and _will_tell(told, lead):
             continue
@@ -118,6 +119,18 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
             else "Within two seconds the others' received bytes will tell"
             " whether one of them still hears it; then only a link is cut.",
         )
+
+
+def _mending(
+    window: Window, member: str, lead: str, told: Mapping[str, bool | None], against: Dissent
+) -> bool:
+    """Return whether all who hear it do so again: TCP lets some of them wait for up to minutes."""
+    back = [
+        heard_again(window, w, member, against.since) for w, hears_it in told.items() if hears_it
+    ]
+    if None in back:
+        return False
+    return bool(told.get(lead)) or max(b or 0.0 for b in back) < RECONNECTS
 
 
 def _follow(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from etcdscope.detect.detector import detector
-from etcdscope.detect.hearing import answers_lost
+from etcdscope.detect.hearing import WAS_CUT, answers_lost
 from etcdscope.detect.planned import left_in_order
 from etcdscope.detect.process import starved
 from etcdscope.detect.testimony import leader
@@ -71,9 +71,6 @@ _ALSO_LOSES = (
 
 # What comes through twice, this many seconds apart, comes through a lossy link, not a mended one.
 AGAIN = 0.9
-# TCP tries again after 0.2 s, 0.4 s and so on: a link that loses a third brings something through
-# within seconds. After longer silence it was cut, and what comes now is its mending.
-WAS_CUT = 8.0
 # And for so long after it a follower may fall behind once more: seen nine seconds after a mending.
 SETTLES = 12.0
 # It may have thousands of entries to take in: seen for 30 s after 150 s without the leader.
@@ -187,7 +184,7 @@ def link_lossy(window: Window, limits: Limits) -> Iterator[Finding]:
 def _lossy(window: Window, lead: str, member: str, limits: Limits) -> Evidence | None:
     if left_in_order(window, member) is not None or starved(window, member):
         return None
-    if _was_away(window, member, lead):
+    if was_away(window, member, lead, over=TAKES_IN):
         return None
     behind = trail(window, lead, member)
     if behind and not behind.moved and answers_lost(window, lead, member):
@@ -197,9 +194,10 @@ def _lossy(window: Window, lead: str, member: str, limits: Limits) -> Evidence |
     return _falls(window, lead, member, limits) or _flips(window, lead, member, limits)
 
 
-def _was_away(window: Window, member: str, lead: str) -> bool:
+@once
+def was_away(window: Window, member: str, lead: str, over: float) -> bool:
     """Return whether it was without the leader, or silent, for longer than loss explains."""
-    points = window.points(member, RAFT_LEAD, over=TAKES_IN + WAS_CUT)
+    points = window.points(member, RAFT_LEAD, over=over + WAS_CUT)
     with_it = (p.at for p in points if p.value == lead)
     times = (*(p.at for p in points[:1]), *with_it, window.now)
     return any(b - a > WAS_CUT for a, b in pairwise(times))
