@@ -86,6 +86,26 @@ def test_follower_that_commits_and_is_not_heard_has_a_one_way_link(
     assert found(link_lossy, seen) == []
 
 
+FULL = [100 * min(i, 5) for i in range(26)]  # 512 messages without an answer: it waits
+UNHEARD: Told = {PEER_RECEIVED_BYTES: {"m3": ago(*((age, 1000.0) for age in (12.1, 6.1, 0.1)))}}
+WROTE: Told = {WAL_FSYNC: ago(*((age, counted(ms2=100 - 10 * min(age, 7))) for age in SECONDS))}
+
+
+@pytest.mark.parametrize(
+    ("m3", "one_way"),
+    [
+        pytest.param(WROTE, True, id="it saved what it was sent, and none of its answers arrived"),
+        pytest.param(HANGS, False, id="it saved nothing: its disk hangs"),
+    ],
+)
+def test_follower_that_stands_still_unheard_has_a_one_way_link(m3: Told, one_way: bool) -> None:
+    leader = leads(m1=COMMITS, m2=COMMITS, m3=[0] * 26) | UNHEARD
+    follower = follows() | {RAFT_COMMIT: FULL} | bytes_of("m1", grow=True) | m3
+    seen = window({"m1": leader, "m2": follows(), "m3": follower})
+
+    assert found(link_one_way, seen) == ([("m1>m3", "warning")] if one_way else [])
+
+
 HEARD = bytes_of("m3", grow=True)
 HEARD_AGAIN: Told = {
     PEER_RECEIVED_BYTES: {

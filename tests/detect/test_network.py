@@ -155,3 +155,29 @@ def test_trail_is_told_in_seconds_and_entries() -> None:
 
 def test_follower_in_step_does_not_trail() -> None:
     assert trail(trailing(STEADY), "m1", "m3") is None
+
+
+def resends(*ages: tuple[float, float]) -> Told:
+    """Return a follower that lost the leader ten seconds ago: what its host sent again, by age."""
+    sent = ago(*((age, 1000.0 - 80 * age) for age, _ in ages))
+    leaderless: Told = {RAFT_LEAD: ["m1"] * 6 + [""] * 20, RAFT_STATE: ["pre-candidate"] * LOOKS}
+    return leaderless | {TCP_SENT: sent, TCP_RETRANSMITTED: ago(*ages)}
+
+
+@pytest.mark.parametrize(
+    ("m3", "lossy"),
+    [
+        pytest.param(resends((12.1, 0), (6.1, 30), (0.1, 60)), True, id="again and again"),
+        pytest.param(resends((12.1, 0), (6.1, 40), (0.1, 50)), False, id="ever more seldom: cut"),
+        pytest.param(resends((12.1, 0), (6.1, 0), (0.1, 60)), False, id="for six seconds only"),
+        pytest.param(
+            resends((12.1, 0), (6.1, 30), (0.1, 60)) | follows(), False, id="it follows the leader"
+        ),
+    ],
+)
+def test_member_without_leader_whose_host_sends_again_and_again_is_behind_a_lossy_link(
+    m3: Told, lossy: bool
+) -> None:
+    seen = window({"m1": leads(), "m2": follows(), "m3": m3})
+
+    assert found(link_lossy, seen) == ([("m1>m3", "warning")] if lossy else [])
