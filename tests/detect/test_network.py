@@ -157,22 +157,24 @@ def test_follower_in_step_does_not_trail() -> None:
     assert trail(trailing(STEADY), "m1", "m3") is None
 
 
-def resends(*ages: tuple[float, float]) -> Told:
-    """Return a follower that lost the leader ten seconds ago: what its host sent again, by age."""
-    sent = ago(*((age, 1000.0 - 80 * age) for age, _ in ages))
+def resends(*counts: float) -> Told:
+    """Return a follower that lost the leader: what its host sent again in each six seconds."""
+    ages = [6.0 * i + 0.1 for i in reversed(range(len(counts) + 1))]
+    again = [sum(counts[:i]) for i in range(len(counts) + 1)]
     leaderless: Told = {RAFT_LEAD: ["m1"] * 6 + [""] * 20, RAFT_STATE: ["pre-candidate"] * LOOKS}
-    return leaderless | {TCP_SENT: sent, TCP_RETRANSMITTED: ago(*ages)}
+    return leaderless | {
+        TCP_SENT: ago(*((age, 10_000.0 - 80 * age) for age in ages)),
+        TCP_RETRANSMITTED: ago(*zip(ages, again, strict=True)),
+    }
 
 
 @pytest.mark.parametrize(
     ("m3", "lossy"),
     [
-        pytest.param(resends((12.1, 0), (6.1, 30), (0.1, 60)), True, id="again and again"),
-        pytest.param(resends((12.1, 0), (6.1, 40), (0.1, 50)), False, id="ever more seldom: cut"),
-        pytest.param(resends((12.1, 0), (6.1, 0), (0.1, 60)), False, id="for six seconds only"),
-        pytest.param(
-            resends((12.1, 0), (6.1, 30), (0.1, 60)) | follows(), False, id="it follows the leader"
-        ),
+        pytest.param(resends(30, 30, 30), True, id="again and again"),
+        pytest.param(resends(39, 36, 18), False, id="ever more seldom: it is cut off"),
+        pytest.param(resends(2, 39, 36), False, id="for twelve seconds: it may be cut off"),
+        pytest.param(resends(30, 30, 30) | follows(), False, id="it follows the leader"),
     ],
 )
 def test_member_without_leader_whose_host_sends_again_and_again_is_behind_a_lossy_link(

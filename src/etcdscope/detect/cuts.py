@@ -133,6 +133,7 @@ def _not_heard(window: Window, member: str, lead: str) -> Finding | None:
     flat = through(window, lead, member).to_leader
     stuck = (
         window.word(member, RAFT_LEAD) == lead
+        and _follows_for(window, lead, lead, LED_FOR)
         and answers_lost(window, lead, member)
         and flat >= WAS_CUT
         and left_in_order(window, member, within=TCP_WAITS) is None
@@ -140,7 +141,7 @@ def _not_heard(window: Window, member: str, lead: str) -> Finding | None:
     )
     if not stuck:
         return None
-    if was_away(window, member, lead, over=TCP_WAITS):
+    if was_away(window, member, over=TCP_WAITS):
         return _waiting(window, member, lead, heard=False)
     return _unanswered(window, member, lead) if _wrote_on(window, member, flat) else None
 
