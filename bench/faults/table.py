@@ -46,8 +46,11 @@ MISSED: Final = STALLED | {
 
 DOWN: Final = Truth(("member-down",), ("etcdMembersDown",), MISSED)
 FROZEN: Final = Truth(("member-frozen",), ("etcdMembersDown",), MISSED)
-ISOLATED: Final = Truth(("member-isolated",), ("etcdMembersDown", "etcdNoLeader"), MISSED)
-LEFT_ALONE: Final = Truth(ISOLATED.causes, ISOLATED.alerts, MISSED, About.OTHERS)
+# Mended after minutes, it may be heard and hear nothing, or the other way round, until TCP retries.
+ISOLATED: Final = Truth(
+    ("member-isolated",), ("etcdMembersDown", "etcdNoLeader"), MISSED | {"link-one-way"}
+)
+LEFT_ALONE: Final = Truth(ISOLATED.causes, ISOLATED.alerts, ISOLATED.effects, About.OTHERS)
 SPLIT: Final = Truth(
     ("split-brain",), (), MISSED | {"data-diverged", "link-one-way", "member-isolated"}
 )

@@ -84,9 +84,9 @@ FELL_OVER = 60.0
 # follower is sent: 3 to 4 % of the leader's segments, most of which go to others; 0 before.
 SENT_AGAIN = 0.02
 RESENT = 10.0
-# Over a link that is cut TCP tries ever more seldom: for each peer of a member without leader 20,
-# 18, 9 and 6 times in six seconds each, then less. With 30 % lost both ways: 10 to 17 times, for as
-# long as it lasts. So it is told after a quarter of a minute.
+# Over a link that is cut TCP tries ever more seldom: for each peer of a member without leader 10 to
+# 20 times in each of the first four times six seconds, then 1 to 5 times. With 30 % lost both ways:
+# 10 to 17 times, for as long as it lasts. So it is told after half a minute.
 RESENDS_ON = 10.0
 RESENT_BEFORE = 5.0
 # And the first of it comes soon; after longer nothing the link was cut, and is being mended.
@@ -206,12 +206,12 @@ def _resends(window: Window, lead: str, member: str) -> Evidence | None:
     against = dissent(window, member, lead)
     if against is None:
         return None
-    again, later, ever = (
-        window.increase(member, TCP_RETRANSMITTED, over=over) or 0.0 for over in (6.0, 12.0, 18.0)
+    again, since, ever = (
+        window.increase(member, TCP_RETRANSMITTED, over=over) or 0.0 for over in (6.0, 24.0, 30.0)
     )
     peers = len(window.voters) - 1
     sent = window.increase(member, TCP_SENT, over=6.0)
-    if again < RESENDS_ON * peers or ever - later < RESENT_BEFORE * peers:
+    if again < RESENDS_ON * peers or ever - since < RESENT_BEFORE * peers:
         return None
     if not sent or again / sent < SENT_AGAIN:
         return None
