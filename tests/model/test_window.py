@@ -218,6 +218,33 @@ def test_member_that_became_a_cluster_of_its_own_confirms_only_itself(
     assert [m.id for m in fed(*known).members] == [trusted]
 
 
+@pytest.mark.parametrize(
+    ("confirmed", "others", "trusted"),
+    [
+        pytest.param("a1", "a2 a3", "a1 a2 a3", id="two of three go on: it was forced out"),
+        pytest.param("a1 a2", "a3", "a1 a2", id="one was removed"),
+        pytest.param("a1", "", "a1", id="nobody else is left"),
+    ],
+)
+def test_confirmed_list_that_leaves_out_a_quorum_is_not_trusted(
+    confirmed: str, others: str, trusted: str
+) -> None:
+    """`--force-new-cluster` makes a member forget the others, under the same cluster id."""
+
+    def listing(names: str, *, sure: bool = False) -> MemberList:
+        return MemberList(tuple(Member(name, name) for name in names.split()), linearizable=sure)
+
+    told = {"a1": listing(confirmed, sure=True)} | dict.fromkeys(
+        others.split(), listing("a1 a2 a3")
+    )
+    readings = [
+        reading(1, MEMBER_LIST, listed, member=who, url=f"http://{who}")
+        for who, listed in told.items()
+    ]
+
+    assert [m.id for m in fed(*readings).members] == trusted.split()
+
+
 def test_of_lists_that_overlap_the_newest_is_trusted() -> None:
     old = MemberList((Member("x", "x"), Member("y", "y")))
     new = MemberList((Member("x", "x"), Member("z", "z")))

@@ -456,7 +456,7 @@ def _with_membership(window: Window, readings: Iterable[Reading]) -> Window:
             clusters.count(t[2]),
             max((len(ids) for ids in votes if not ids.isdisjoint(_ids(t[1]))), default=0),
             len(set(clusters)) == 1 or not before.isdisjoint(_ids(t[1])),
-            t[1].linearizable,
+            t[1].linearizable and not _leaves_a_quorum(window, t[1], points),
             votes[_ids(t[1])],
             not before.isdisjoint(_ids(t[1])),
             t[0],
@@ -468,6 +468,19 @@ def _with_membership(window: Window, readings: Iterable[Reading]) -> Window:
     return replace(
         window, members=trusted.members, members_at=at, endpoints=endpoints, series=series
     )
+
+
+def _leaves_a_quorum(window: Window, listed: MemberList, points: Mapping[str, Point]) -> bool:
+    """Return whether members whom the list leaves out, and who tell another one, are a quorum."""
+    ids = _ids(listed)
+    left_out = [
+        own
+        for who, point in points.items()
+        if point.at > window.now - SAME_CLUSTER
+        and isinstance(point.value, MemberList)
+        and who in (own := _ids(point.value)) - ids
+    ]
+    return any(len(left_out) >= quorum(len(own)) for own in left_out)
 
 
 def _without_the_gone(
