@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -181,18 +181,30 @@ def test_what_ails_ourselves_is_told_with_the_first_cluster_alone() -> None:
     assert not second - first
 
 
+@dataclass
+class Heard(FakeSink):
+    """Says when something has arrived."""
+
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def deliver(self, effects: Sequence[Effect]) -> None:
+        await super().deliver(effects)
+        self.arrived.set()
+
+
 @pytest.mark.parametrize(("alone", "called"), [(False, "prod"), (True, "")])
 async def test_receivers_hear_of_which_of_several_clusters_it_is(
     alone: bool, called: str, tmp_path: Path
 ) -> None:
-    clock, sink = Still(), FakeSink()
+    clock, sink, judged = Still(), Heard(), asyncio.Event()
     outbox = Outbox([Lane(sink)], clock)
 
     def down(engine: Engine, deliver: Deliver) -> None:
         def judge(now: float) -> None:
             Engine.judge(engine, now)
-            if not sink.told:
+            if not judged.is_set():
                 deliver(Sweep(now, ()), [Effect(EffectKind.OPENED, now, "cdf8", LEADER_DOWN)])
+                judged.set()
 
         engine.judge = judge  # type: ignore[method-assign]
 
@@ -204,7 +216,8 @@ async def test_receivers_hear_of_which_of_several_clusters_it_is(
         await one.recall(("prod",))
         async with running(one):
             sending = asyncio.create_task(outbox.run())
-            await until(lambda: sink.told)
+            async with asyncio.timeout(10):  # the outbox writes in a thread
+                await sink.arrived.wait()
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
