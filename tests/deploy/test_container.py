@@ -49,7 +49,7 @@ def test_image_holds_no_pip_and_no_source_tree(built: Build) -> None:
     packages = next(built.image.at("/opt/etcdscope/lib").glob("python3.*/site-packages"))
 
     assert not (packages / "pip").exists()
-    assert (packages / "etcdscope" / "app.py").is_file()
+    assert (packages / "etcdscope" / "engine.py").is_file()
     assert (packages / "yaml").is_dir()
     assert not built.image.at("/build").exists()
 

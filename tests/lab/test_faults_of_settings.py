@@ -103,3 +103,29 @@ async def test_clone_answers_as_the_member_that_it_was_copied_from_until_it_is_h
         with pytest.raises(LabError):
             async with asyncio.timeout(3):
                 await lab.gateway.get(f"{url}/debug/vars")
+
+
+@pytest.mark.asyncio
+async def test_member_that_is_forced_alone_takes_writes_beside_the_others_until_it_is_healed() -> (
+    None
+):
+    async with Lab.start(LabSpec(members=3, network="namespaces")) as lab:
+        (name,) = (await lab.fault("forced-alone")).members
+        other = next(m.name for m in lab.members if m.name != name)
+
+        async def members(asked: str) -> int:
+            try:
+                return len((await lab.call("cluster/member/list", member=asked))["members"])
+            except LabError:
+                return 0
+
+        async def alone() -> bool:
+            return await members(name) == 1
+
+        await eventually(alone)
+        await lab.call("kv/put", member=name, key="YQ==", value="MQ==")
+        await lab.call("kv/put", member=other, key="YQ==", value="Mg==")
+        assert await members(other) == 3
+        await lab.heal()
+        await lab.ready()
+        assert [await members(m.name) for m in lab.members] == [3, 3, 3]

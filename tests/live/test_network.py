@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.etcd, pytest.mark.asyncio(loop_scope="module")]
 CASES = [
     Case("latency", "follower", "link-slow", 15.0, {"delay_s": 0.1}),
     Case("advertise", "follower", "advertised-url-unreachable", 20.0),
+    Case("forced-alone", "follower", "split-brain", 15.0),
 ]
 
 
