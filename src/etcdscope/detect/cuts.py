@@ -80,8 +80,10 @@ def link_one_way(window: Window, limits: Limits) -> Iterator[Finding]:
              through), disk-hung (its answers stop as well, and so do its fsyncs).
              Between two followers it takes ten seconds and a scrape: their heartbeats come each
              1.7 s, and two or three of them are no proof.
-    Next:    a rule that stops only what the leader dials is seen for about ten seconds: then etcd
-             answers by another way, all is well for raft, and only its log tells of failing probes.
+    Next:    a rule that stops only what the leader dials may be seen for ten seconds: then etcd may
+             answer by another way, all is well for raft, and only its log tells of failing probes.
+             A link that is mended is over when raft hears both ways again: TCP may let one of them
+             wait for up to two minutes.
     """
     lead = leader(window)
     told: set[frozenset[str]] = set()

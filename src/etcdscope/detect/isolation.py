@@ -62,7 +62,8 @@ def member_isolated(window: Window, limits: Limits) -> Iterator[Finding]:
     """The member lives but is cut off from its peers.
 
     Signal:  it answers us, and its raft knows no leader or still calls itself one, while the
-             others agree on another leader, which has heard a quorum since; no peer hears it.
+             others agree on another leader, which has heard a quorum since; no peer hears it, or
+             those that do hear it again only now, and it has no leader yet.
     Source:  raft.status at /debug/vars of every member; received bytes; linearizable reads.
     Means:   it serves stale reads only.
     Alike:   down (does not answer us), link-one-way (a peer still receives its requests for votes),

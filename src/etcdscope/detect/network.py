@@ -147,7 +147,8 @@ def link_lossy(window: Window, limits: Limits) -> Iterator[Finding]:
 
     Signal:  the follower's match index trails the leader's last index by over a second and moves
              in bursts, falls behind again and again, or the follower loses sight of the leader
-             again and again; its own disk and CPU are fine and its answers to us quick.
+             again and again; its own disk and CPU are fine and its answers to us quick. Or it has
+             no leader, and its host has been sending again what is lost for half a minute.
     Source:  progress at /debug/vars of the leader; WAL fsync of the follower; what TCP sent again,
              where the hosts are seen.
     Means:   a bad cable or port, an overloaded switch, a wrong MTU. etcd's log may speak of
